@@ -1,0 +1,36 @@
+//! The wire contract between the kernel programs (`iotrace-ebpf`) and the
+//! loader (`iotrace`): records, counter keys, settings and loss causes.
+//!
+//! Everything here is `repr(C)` with explicit padding, integers and byte
+//! arrays only, so that both sides read the same bytes and no kernel memory
+//! leaks through a hole. Bare nouns (`Event`, `File`, ...) belong to user space;
+//! the names of this crate do not reach past `iotrace::decode`.
+#![no_std]
+
+mod counter;
+mod layout;
+mod loss;
+mod record;
+mod settings;
+
+pub use counter::{Control, OpTotal, Row, RowKey, Totals};
+pub use layout::{ABSENT, Layout};
+pub use loss::{Hook, Loss, Losses};
+pub use record::{
+    COMM_LEN, FileId, FileRecord, NAME_CAP, NAME_TICKS, OpenRecord, PATH_CAP, PATH_STEPS, RECORD_FILE,
+    RECORD_OPEN, path_flag,
+};
+pub use settings::{SYSCALL_TABLE, Settings, Syscall, op};
+
+/// Implements `aya::Pod` for wire types, in user space only.
+macro_rules! pod {
+    ($($ty:ty),* $(,)?) => {
+        $(
+            // SAFETY: `repr(C)`, integers and arrays of integers only, padding
+            // is explicit (the size assertions of each module prove it).
+            #[cfg(feature = "user")]
+            unsafe impl aya::Pod for $ty {}
+        )*
+    };
+}
+pub(crate) use pod;

@@ -1,0 +1,115 @@
+//! Records of the ring buffer: a fixed head, then the bytes of a path.
+//!
+//! A path is written as the kernel's dentries are walked, from the file up to
+//! the root: its components, last one first, each followed by NUL.
+
+use core::mem::size_of;
+
+use crate::pod;
+
+/// Length of `task_struct.comm` with its NUL (`TASK_COMM_LEN`, include/linux/sched.h).
+pub const COMM_LEN: usize = 16;
+
+/// Longest component with its NUL (`NAME_MAX` + 1, include/uapi/linux/limits.h).
+pub const NAME_CAP: usize = 256;
+
+/// Room for path bytes in a record: `PATH_MAX` (4,096) for the caller's string
+/// of a failed open and as much for the directory that it is relative to.
+pub const PATH_CAP: usize = 8192;
+
+/// Most steps (components and mounts) of a path that are walked.
+pub const PATH_STEPS: usize = 64;
+
+/// After so many ticks the name of a file that is still touched is said again: a
+/// directory above may have been renamed. User space keeps a name at least as
+/// long.
+pub const NAME_TICKS: u32 = 16;
+
+/// `kind` of a [`FileRecord`].
+pub const RECORD_FILE: u32 = 1;
+/// `kind` of an [`OpenRecord`].
+pub const RECORD_OPEN: u32 = 2;
+
+/// Bits of `flags` in records with a path.
+pub mod path_flag {
+    /// The walk ended before the root: leading components are missing.
+    pub const CUT: u32 = 1 << 0;
+    /// The name has been unlinked.
+    pub const DELETED: u32 = 1 << 1;
+    /// The first component is the caller's own string, not a kernel name.
+    pub const CLAIMED: u32 = 1 << 2;
+    /// `FMODE_CREATED`: this open made the file (include/linux/fs.h).
+    pub const CREATED: u32 = 1 << 3;
+    /// The walk failed to read a kernel structure.
+    pub const BROKEN: u32 = 1 << 4;
+}
+
+/// What makes a file this one and no other.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct FileId {
+    /// Inode number (`inode.i_ino`).
+    pub ino: u64,
+    /// Device of the superblock, the kernel's encoding: `major << 20 | minor`.
+    pub dev: u32,
+    /// `inode.i_generation`: another file when an inode number is used again.
+    pub generation: u32,
+}
+
+/// Name of a file that got a counter row.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default)]
+pub struct FileRecord {
+    /// [`RECORD_FILE`].
+    pub kind: u32,
+    /// Bits of [`path_flag`].
+    pub flags: u32,
+    /// The file.
+    pub file: FileId,
+    /// Bytes of path after this head.
+    pub path_len: u32,
+    #[doc(hidden)]
+    pub pad: u32,
+}
+
+/// One open, successful or not.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default)]
+pub struct OpenRecord {
+    /// [`RECORD_OPEN`].
+    pub kind: u32,
+    /// Bits of [`path_flag`].
+    pub flags: u32,
+    /// `CLOCK_BOOTTIME`, nanoseconds.
+    pub time_ns: u64,
+    /// The file that was opened; zero when the open failed.
+    pub file: FileId,
+    /// Flags as the caller gave them.
+    pub open_flags: u64,
+    /// Control group v2 id of the caller.
+    pub cgroup: u64,
+    /// Process id in the initial PID namespace.
+    pub tgid: u32,
+    /// Thread id in the initial PID namespace.
+    pub tid: u32,
+    /// Real user id in the initial user namespace.
+    pub uid: u32,
+    /// Inode number of the caller's mount namespace; 0 when not known.
+    pub mount_ns: u32,
+    /// Name of the thread.
+    pub comm: [u8; COMM_LEN],
+    /// File descriptor, or minus the error number.
+    pub result: i32,
+    /// Permission bits asked for a new file.
+    pub create_mode: u32,
+    /// `i_mode` of the opened file.
+    pub file_mode: u32,
+    /// Bytes of path after this head; the caller's string first if [`path_flag::CLAIMED`].
+    pub path_len: u32,
+}
+
+pod!(FileId, FileRecord, OpenRecord);
+
+const _: () = assert!(size_of::<FileId>() == 16);
+const _: () = assert!(size_of::<FileRecord>() == 32);
+const _: () = assert!(size_of::<OpenRecord>() == 96);

@@ -1,0 +1,72 @@
+//! What the user asked for, written into the programs as constants at load, so
+//! that the verifier removes every filter that is off.
+
+use core::mem::size_of;
+
+use crate::pod;
+
+/// Bits of [`Settings::ops`].
+pub mod op {
+    /// Count reads.
+    pub const READ: u32 = 1;
+    /// Count writes.
+    pub const WRITE: u32 = 2;
+}
+
+/// Filters and switches of the kernel side. 0 means "any" or "off".
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+pub struct Settings {
+    /// Bytes in the ring at which a sleeping reader is woken.
+    pub wake_bytes: u64,
+    /// iotrace's own process, never reported.
+    pub self_tgid: u32,
+    /// Only this process.
+    pub tgid: u32,
+    /// Only this thread.
+    pub tid: u32,
+    /// Only this user, when `by_uid` is set.
+    pub uid: u32,
+    /// `uid` is a filter (0 is a user too).
+    pub by_uid: u32,
+    /// Only processes in the set of followed ones.
+    pub follow: u32,
+    /// Bits of [`op`].
+    pub ops: u32,
+    /// File types to count, bit `1 << (i_mode >> 12)`.
+    pub file_types: u32,
+    /// Report failed opens only.
+    pub failed_only: u32,
+    /// The helper `bpf_get_current_task_btf` exists (5.11).
+    pub task_btf: u32,
+    /// Mask of the 32-bit mark at [`crate::Layout::compat`].
+    pub compat_mask: u32,
+    /// Report opens.
+    pub opens: u32,
+}
+
+/// Size of the table that maps a syscall number to a [`Syscall`]; a power of
+/// two above every number of x86_64 and aarch64.
+pub const SYSCALL_TABLE: usize = 512;
+
+/// What a syscall is to us. Value 0 in the table: nothing.
+#[repr(u8)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Syscall {
+    /// `read`, `pread64`: descriptor first, result in bytes.
+    Read = 1,
+    /// `write`, `pwrite64`.
+    Write = 2,
+    /// `open(path, flags, mode)`.
+    Open = 3,
+    /// `openat(dirfd, path, flags, mode)`.
+    Openat = 4,
+    /// `openat2(dirfd, path, how, size)`.
+    Openat2 = 5,
+    /// `creat(path, mode)`.
+    Creat = 6,
+}
+
+pod!(Settings);
+
+const _: () = assert!(size_of::<Settings>() == 56);

@@ -1,0 +1,128 @@
+//! The only writer of the ring buffer.
+
+use aya_ebpf::{
+    bindings::{BPF_RB_AVAIL_DATA, BPF_RB_FORCE_WAKEUP, BPF_RB_NO_WAKEUP},
+    maps::{PerCpuArray, RingBuf},
+};
+use iotrace_common::{FileRecord, Hook, Loss, OpenRecord, RECORD_FILE, path_flag};
+
+use crate::{
+    file::{self, Inode, Named},
+    kernel::{Ptr, path_bound, setting},
+    maps::{EVENTS, FILE_SCRATCH, LOSSES, NAMED},
+    path::{self, PathBuf},
+};
+
+/// A file record under construction.
+#[repr(C)]
+pub struct FileScratch {
+    head: FileRecord,
+    path: PathBuf,
+}
+
+/// An open record under construction.
+#[repr(C)]
+pub struct OpenScratch {
+    pub head: OpenRecord,
+    pub path: PathBuf,
+}
+
+/// Counts a loss.
+#[inline(always)]
+pub fn lost(hook: Hook, loss: Loss) {
+    if let Some(losses) = LOSSES.get_ptr_mut(hook as u32) {
+        // SAFETY: this CPU's element of this hook, which nothing else writes.
+        unsafe { (*losses)[loss as usize] += 1 };
+    }
+}
+
+/// Counts what is wrong with a path.
+#[inline(always)]
+pub fn lost_path(hook: Hook, flags: u32) {
+    if flags & path_flag::BROKEN != 0 {
+        lost(hook, Loss::ReadFailed);
+    } else if flags & path_flag::CUT != 0 {
+        lost(hook, Loss::PathCut);
+    }
+}
+
+/// Tells user space the name of a file that just got a row, unless it has been
+/// told lately. A record that is lost is said again when the next row of the
+/// file begins, because only success is remembered.
+///
+/// # Safety
+/// `file` is the address of a `struct file`.
+#[inline(always)]
+pub unsafe fn name(hook: Hook, file: Ptr, inode: &Inode, epoch: u32) -> Result<(), Loss> {
+    // SAFETY: the caller vouches for the file.
+    let place = unsafe { file::place(file) }?;
+    let now = Named::now(&place, epoch)?;
+    // SAFETY: an element of an LRU map may be given to another key while it is
+    // read; the worst is that a name is said once more or a tick later.
+    if let Some(said) = unsafe { NAMED.get(&inode.id) }
+        && said.holds(&now)
+    {
+        return Ok(());
+    }
+    let Some(record) = FILE_SCRATCH.get_ptr_mut(hook as u32) else {
+        return Ok(());
+    };
+    // SAFETY: this CPU's buffer of this hook (maps.rs).
+    unsafe {
+        let unlinked = if now.unlinked() { path_flag::DELETED } else { 0 };
+        let head = &raw mut (*record).head;
+        *head = FileRecord {
+            kind: RECORD_FILE,
+            flags: unlinked,
+            file: inode.id,
+            path_len: 0,
+            pad: 0,
+        };
+        let walked = path::walk(&raw mut (*record).path, &raw mut (*head).path_len, place);
+        (*head).flags |= walked;
+        lost_path(hook, walked);
+        output(record.cast(), size_of::<FileRecord>(), (*head).path_len)?;
+    }
+    // A full LRU map makes room by itself; should it fail, the name is only
+    // said again.
+    let _ = NAMED.insert(&inode.id, &now, 0);
+    Ok(())
+}
+
+/// Copies a record into the ring.
+///
+/// # Safety
+/// `record` is a scratch buffer whose head has `head` bytes and whose path
+/// holds `path_len`.
+#[inline(always)]
+pub unsafe fn output(record: *const u8, head: usize, path_len: u32) -> Result<(), Loss> {
+    let size = head + path_bound(path_len);
+    let before = EVENTS.query(u64::from(BPF_RB_AVAIL_DATA));
+    let wake = setting!(wake_bytes);
+    // The reader comes by a timer. It is woken only by the record that fills
+    // the ring past the mark, not by each one: a wake-up costs microseconds.
+    let flags = if before < wake && before + size as u64 >= wake {
+        BPF_RB_FORCE_WAKEUP
+    } else {
+        BPF_RB_NO_WAKEUP
+    };
+    // SAFETY: `size` bytes of the buffer are initialised.
+    let copied = unsafe {
+        aya_ebpf::helpers::generated::bpf_ringbuf_output(
+            ring().cast_mut(),
+            record.cast_mut().cast(),
+            size as u64,
+            u64::from(flags),
+        )
+    };
+    if copied < 0 { Err(Loss::RingFull) } else { Ok(()) }
+}
+
+/// The map itself, as the helpers want it: `RingBuf::output` takes only slices,
+/// whose construction the verifier can not follow.
+fn ring() -> *const core::ffi::c_void {
+    (&raw const EVENTS).cast()
+}
+
+// `ring` relies on it: a map is its definition and nothing else.
+const _: () = assert!(size_of::<RingBuf>() == size_of::<PerCpuArray<u64>>());

@@ -1,0 +1,111 @@
+//! What the kernel knows about a file: identity, type, and how it was named.
+
+use iotrace_common::{FileId, Loss, NAME_TICKS};
+
+use crate::kernel::{Probe, Ptr, Read, offset};
+
+/// The file behind a `struct file`.
+#[derive(Clone, Copy)]
+pub struct Inode {
+    pub id: FileId,
+    pub mode: u32,
+}
+
+/// Reads identity and type of a file.
+///
+/// # Safety
+/// `file` points to a `struct file` that `R` can read.
+#[inline(always)]
+pub unsafe fn inode<R: Read>(file: Ptr) -> Result<Inode, Loss> {
+    // SAFETY: members of file, inode and super_block at offsets from BTF.
+    unsafe {
+        let inode: Ptr = R::load(file, offset!(file_inode))?;
+        let sb: Ptr = R::load(inode, offset!(inode_sb))?;
+        Ok(Inode {
+            id: FileId {
+                ino: R::load(inode, offset!(inode_ino))?,
+                dev: R::load(sb, offset!(sb_dev))?,
+                generation: R::load(inode, offset!(inode_generation))?,
+            },
+            mode: u32::from(R::load::<u16>(inode, offset!(inode_mode))?),
+        })
+    }
+}
+
+/// Where a file hangs in the tree of directories and mounts.
+#[derive(Clone, Copy)]
+pub struct Place {
+    pub mnt: Ptr,
+    pub dentry: Ptr,
+}
+
+/// The entry by which a file was opened.
+///
+/// # Safety
+/// `file` is the address of a `struct file`.
+#[inline(always)]
+pub unsafe fn place(file: Ptr) -> Result<Place, Loss> {
+    // SAFETY: members of file.
+    unsafe {
+        Ok(Place {
+            mnt: Probe::load(file, offset!(file_mnt))?,
+            dentry: Probe::load(file, offset!(file_dentry))?,
+        })
+    }
+}
+
+impl Place {
+    /// Whether the name has been unlinked: not in the hash of names, as
+    /// `d_unlinked` tests it (include/linux/dcache.h).
+    #[inline(always)]
+    pub fn unlinked(&self) -> bool {
+        // SAFETY: members of dentry.
+        unsafe {
+            let pprev: Result<u64, _> = Probe::load(self.dentry, offset!(dentry_hashed));
+            let parent: Result<Ptr, _> = Probe::load(self.dentry, offset!(dentry_parent));
+            pprev == Ok(0) && parent != Ok(self.dentry)
+        }
+    }
+}
+
+/// A name that went through the ring, as far as a change of it can be seen.
+#[repr(C)]
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct Named {
+    mnt: u64,
+    dentry: u64,
+    hash_len: u64,
+    unlinked: u32,
+    epoch: u32,
+}
+
+impl Named {
+    /// What a name looks like now.
+    #[inline(always)]
+    pub fn now(place: &Place, epoch: u32) -> Result<Self, Loss> {
+        Ok(Self {
+            mnt: place.mnt as u64,
+            dentry: place.dentry as u64,
+            // SAFETY: a member of dentry.
+            hash_len: unsafe { Probe::load(place.dentry, offset!(dentry_hash_len)) }?,
+            unlinked: u32::from(place.unlinked()),
+            epoch,
+        })
+    }
+
+    /// Whether `self`, said earlier, still tells what `now` would.
+    #[inline(always)]
+    pub fn holds(&self, now: &Self) -> bool {
+        self.dentry == now.dentry
+            && self.mnt == now.mnt
+            && self.hash_len == now.hash_len
+            && self.unlinked == now.unlinked
+            && now.epoch.wrapping_sub(self.epoch) < NAME_TICKS
+    }
+
+    /// The name is no longer in its directory.
+    #[inline(always)]
+    pub fn unlinked(&self) -> bool {
+        self.unlinked != 0
+    }
+}

@@ -1,0 +1,38 @@
+//! Whose operations are reported. Filters that are off cost nothing: they are
+//! constants to the verifier, which removes them.
+
+use crate::{
+    kernel::{self, Task, setting},
+    maps::FOLLOWED,
+};
+
+/// Whether operations of `task` are reported.
+#[inline(always)]
+pub fn admits(task: &Task) -> bool {
+    let own = setting!(self_tgid);
+    if own != 0 && task.tgid == own {
+        return false;
+    }
+    let tgid = setting!(tgid);
+    if tgid != 0 && task.tgid != tgid {
+        return false;
+    }
+    let tid = setting!(tid);
+    if tid != 0 && task.tid != tid {
+        return false;
+    }
+    if setting!(by_uid) != 0 && kernel::uid() != setting!(uid) {
+        return false;
+    }
+    if setting!(follow) != 0 && FOLLOWED.get_ptr(task.tgid).is_none() {
+        return false;
+    }
+    true
+}
+
+/// Whether files of this `i_mode` are reported.
+#[inline(always)]
+pub fn admits_type(mode: u32) -> bool {
+    // S_IFMT is the top four of 16 bits (include/uapi/linux/stat.h).
+    setting!(file_types) & (1 << ((mode >> 12) & 0xf)) != 0
+}

@@ -1,0 +1,118 @@
+//! Backend `syscall`: one raw tracepoint on the exit of every system call, for
+//! kernels that refuse programs on functions. Sees a descriptor instead of a
+//! file, so a file is looked up as the call returns.
+
+use aya_ebpf::{
+    helpers::bpf_probe_read_user, macros::raw_tracepoint, programs::RawTracePointContext,
+};
+use iotrace_common::{ABSENT, Hook, Loss, Syscall};
+
+use super::end;
+use crate::{
+    count::{self, Op},
+    kernel::{self, Probe, Ptr, Read, offset, setting},
+    open::{self, Request},
+};
+
+/// `O_CREAT | O_WRONLY | O_TRUNC`, which `creat` stands for; the same numbers on
+/// x86_64 and aarch64 (include/uapi/asm-generic/fcntl.h).
+const CREAT_FLAGS: u64 = 0o100 | 0o1 | 0o1000;
+
+/// `AT_FDCWD` (include/uapi/linux/fcntl.h).
+const AT_FDCWD: i32 = -100;
+
+/// `TP_PROTO(struct pt_regs *regs, long ret)`
+#[raw_tracepoint(tracepoint = "sys_exit")]
+pub fn sys_exit(ctx: RawTracePointContext) -> u32 {
+    // SAFETY: the first argument is the saved registers, the second the result.
+    end(Hook::Read, unsafe { exit(ctx.arg(0), ctx.arg(1)) })
+}
+
+#[inline(always)]
+unsafe fn exit(regs: Ptr, result: i64) -> Result<(), Loss> {
+    // SAFETY: registers at offsets from BTF.
+    unsafe {
+        // The low half: `orig_ax` is 64 bits wide, `syscallno` of aarch64 32.
+        let nr: u32 = Probe::load(regs, offset!(regs_nr))?;
+        let kind = kernel::syscall_kind(nr);
+        if kind == 0 {
+            return Ok(());
+        }
+        if is_compat()? {
+            return Err(Loss::CompatCall);
+        }
+        if kind == Syscall::Read as u8 || kind == Syscall::Write as u8 {
+            // One call: the core is compiled into each place that calls it.
+            let op = if kind == Syscall::Read as u8 {
+                Op::Read
+            } else {
+                Op::Write
+            };
+            transfer(regs, op, result)
+        } else if setting!(opens) != 0 {
+            open(regs, kind, result)
+        } else {
+            Ok(())
+        }
+    }
+}
+
+/// Whether a 32-bit program calls, whose call numbers mean other calls.
+#[inline(always)]
+unsafe fn is_compat() -> Result<bool, Loss> {
+    let at = offset!(compat);
+    if at == ABSENT {
+        return Ok(false);
+    }
+    // SAFETY: a word of the task at an offset from BTF.
+    let word: u32 = unsafe { Probe::load(kernel::task(), at) }?;
+    Ok(word & setting!(compat_mask) != 0)
+}
+
+#[inline(always)]
+unsafe fn transfer(regs: Ptr, op: Op, result: i64) -> Result<(), Loss> {
+    if result < 0 || setting!(ops) == 0 {
+        return Ok(());
+    }
+    // SAFETY: the descriptor is checked as it is looked up.
+    unsafe {
+        let fd: u64 = Probe::load(regs, offset!(regs_arg[0]))?;
+        let file = open::descriptor(fd as u32)?;
+        count::transfer::<Probe>(file, op, result as u64)
+    }
+}
+
+#[inline(always)]
+unsafe fn open(regs: Ptr, kind: u8, result: i64) -> Result<(), Loss> {
+    // SAFETY: registers; user memory is checked by the helper.
+    unsafe {
+        let first: u64 = Probe::load(regs, offset!(regs_arg[0]))?;
+        let second: u64 = Probe::load(regs, offset!(regs_arg[1]))?;
+        let third: u64 = Probe::load(regs, offset!(regs_arg[2]))?;
+        let fourth: u64 = Probe::load(regs, offset!(regs_arg[3]))?;
+        let mut request = Request {
+            dirfd: first as i32,
+            name: second as Ptr,
+            flags: third,
+            mode: fourth as u32,
+            result: result as i32,
+        };
+        if kind == Syscall::Openat2 as u8 {
+            // `struct open_how` is part of the interface: flags, then mode.
+            let how = third as *const [u64; 2];
+            let [flags, mode] = bpf_probe_read_user(how).unwrap_or([0; 2]);
+            request.flags = flags;
+            request.mode = mode as u32;
+        } else if kind == Syscall::Open as u8 || kind == Syscall::Creat as u8 {
+            request.dirfd = AT_FDCWD;
+            request.name = first as Ptr;
+            request.flags = second;
+            request.mode = third as u32;
+            if kind == Syscall::Creat as u8 {
+                request.flags = CREAT_FLAGS;
+                request.mode = second as u32;
+            }
+        }
+        open::report(&request)
+    }
+}

@@ -1,0 +1,179 @@
+//! The running kernel: constants that the loader fills in, and two ways to read
+//! its memory.
+//!
+//! Loads from `.rodata` are volatile so that the compiler keeps them; the map
+//! behind it is frozen before the programs load, so to the verifier they are
+//! constants: offsets are fixed and a branch on a switch that is off is removed.
+
+use aya_ebpf::helpers::{
+    bpf_get_current_pid_tgid, bpf_get_current_task, bpf_get_current_uid_gid,
+    bpf_probe_read_kernel, generated::bpf_get_current_task_btf,
+};
+use iotrace_common::{Layout, Loss, PATH_CAP, SYSCALL_TABLE, Settings};
+
+#[unsafe(no_mangle)]
+pub static LAYOUT: Layout = Layout::UNKNOWN;
+
+#[unsafe(no_mangle)]
+pub static SETTINGS: Settings = Settings {
+    wake_bytes: u64::MAX,
+    self_tgid: 0,
+    tgid: 0,
+    tid: 0,
+    uid: 0,
+    by_uid: 0,
+    follow: 0,
+    ops: 0,
+    file_types: 0,
+    failed_only: 0,
+    task_btf: 0,
+    compat_mask: 0,
+    opens: 0,
+};
+
+#[unsafe(no_mangle)]
+static SYSCALLS: [u8; SYSCALL_TABLE] = [0; SYSCALL_TABLE];
+
+/// Not overridden: a mask that LLVM can not see through, so that it stays where
+/// the verifier of 5.10 needs it, right before the access that it bounds.
+#[unsafe(no_mangle)]
+static PATH_MASK: u32 = PATH_CAP as u32 - 1;
+
+/// Reads a constant that the loader fills in.
+#[inline(always)]
+pub fn constant<T: Copy>(field: &'static T) -> T {
+    // SAFETY: a reference is valid; volatile because the loader changes it.
+    unsafe { core::ptr::read_volatile(field) }
+}
+
+/// An offset of [`Layout`].
+macro_rules! offset {
+    ($($field:tt)+) => {
+        $crate::kernel::constant(&$crate::kernel::LAYOUT.$($field)+)
+    };
+}
+pub(crate) use offset;
+
+/// A field of [`Settings`].
+macro_rules! setting {
+    ($field:ident) => {
+        $crate::kernel::constant(&$crate::kernel::SETTINGS.$field)
+    };
+}
+pub(crate) use setting;
+
+/// What the syscall `nr` is to us (`iotrace_common::Syscall`), 0 for nothing.
+#[inline(always)]
+pub fn syscall_kind(nr: u32) -> u8 {
+    let index = nr as usize & (SYSCALL_TABLE - 1);
+    let kind = constant(&SYSCALLS[index]);
+    if (nr as usize) < SYSCALL_TABLE { kind } else { 0 }
+}
+
+/// Bounds a position in a path buffer, visibly for the verifier.
+#[inline(always)]
+pub fn path_bound(position: u32) -> usize {
+    (position & constant(&PATH_MASK)) as usize
+}
+
+/// A pointer into kernel memory.
+pub type Ptr = *const u8;
+
+/// The calling thread.
+#[derive(Clone, Copy)]
+pub struct Task {
+    pub tgid: u32,
+    pub tid: u32,
+    /// See `iotrace_common::RowKey::birth`.
+    pub birth: u32,
+}
+
+/// A way to read kernel memory.
+pub trait Read {
+    /// Reads a `T` at `base + offset`.
+    ///
+    /// # Safety
+    /// `base` points to a kernel object that has a `T` there.
+    unsafe fn load<T: Copy>(base: Ptr, offset: u32) -> Result<T, Loss>;
+
+    /// The calling thread.
+    fn current() -> Task;
+}
+
+/// Loads through a pointer that the verifier knows by BTF (fentry, fexit).
+pub struct Direct;
+
+/// Loads with `bpf_probe_read_kernel`, from any address.
+pub struct Probe;
+
+fn birth(start_time: u64) -> u32 {
+    (start_time >> 20) as u32
+}
+
+impl Read for Direct {
+    #[inline(always)]
+    unsafe fn load<T: Copy>(base: Ptr, offset: u32) -> Result<T, Loss> {
+        // SAFETY: the verifier checks the access against the object's BTF; a
+        // fault reads as zero (BPF_PROBE_MEM).
+        Ok(unsafe { base.add(offset as usize).cast::<T>().read() })
+    }
+
+    #[inline(always)]
+    fn current() -> Task {
+        if setting!(task_btf) == 0 {
+            return Probe::current();
+        }
+        // SAFETY: the helper returns the current task, which is never NULL.
+        let task: Ptr = unsafe { bpf_get_current_task_btf() }.cast();
+        // SAFETY: members of task_struct at offsets from the kernel's BTF.
+        let (tgid, tid, start) = unsafe {
+            (
+                task.add(offset!(task_tgid) as usize).cast::<u32>().read(),
+                task.add(offset!(task_pid) as usize).cast::<u32>().read(),
+                task.add(offset!(task_start_time) as usize)
+                    .cast::<u64>()
+                    .read(),
+            )
+        };
+        Task {
+            tgid,
+            tid,
+            birth: birth(start),
+        }
+    }
+}
+
+impl Read for Probe {
+    #[inline(always)]
+    unsafe fn load<T: Copy>(base: Ptr, offset: u32) -> Result<T, Loss> {
+        let source = base.wrapping_add(offset as usize).cast::<T>();
+        // SAFETY: the helper checks the address.
+        unsafe { bpf_probe_read_kernel(source) }.map_err(|_| Loss::ReadFailed)
+    }
+
+    #[inline(always)]
+    fn current() -> Task {
+        let pid_tgid = bpf_get_current_pid_tgid();
+        // SAFETY: the current task has a start time; 0 would only merge two
+        // threads that had the same id within one tick.
+        let start = unsafe { Self::load::<u64>(task(), offset!(task_start_time)) }.unwrap_or(0);
+        Task {
+            tgid: (pid_tgid >> 32) as u32,
+            tid: pid_tgid as u32,
+            birth: birth(start),
+        }
+    }
+}
+
+/// `current`, as an address for [`Probe`].
+#[inline(always)]
+pub fn task() -> Ptr {
+    // SAFETY: no preconditions.
+    unsafe { bpf_get_current_task() as Ptr }
+}
+
+/// Real user id of the caller.
+#[inline(always)]
+pub fn uid() -> u32 {
+    bpf_get_current_uid_gid() as u32
+}

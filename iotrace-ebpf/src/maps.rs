@@ -1,0 +1,63 @@
+//! All maps, with their memory. Sizes marked * are defaults that the loader
+//! may change.
+//!
+//! | map | entries | bytes each (with the kernel's own) | memory |
+//! | --- | --- | --- | --- |
+//! | `ROWS_EVEN`, `ROWS_ODD` | 32,768 * | 136 + 16 | 5 MB each |
+//! | `NAMED` | 16,384 | 96 + 16 | 1.8 MB |
+//! | `EVENTS` | 1 MiB * | | 1 MiB |
+//! | `FILE_SCRATCH`, `OPEN_SCRATCH` | 2 and 1 per CPU | 8.5 KB | 26 KB per CPU |
+//! | `FOLLOWED` | 8,192 | 64 | 0.5 MB |
+
+use aya_ebpf::{
+    macros::map,
+    maps::{Array, HashMap, LruHashMap, PerCpuArray, RingBuf},
+};
+use iotrace_common::{Control, FileId, Hook, Losses, Row, RowKey, Totals};
+
+use crate::{
+    emit::{FileScratch, OpenScratch},
+    file::Named,
+};
+
+/// Which half of the counters is written to.
+#[map]
+pub static CONTROL: Array<Control> = Array::with_max_entries(1, 0);
+
+/// Counter rows of ticks with an even epoch.
+#[map]
+pub static ROWS_EVEN: HashMap<RowKey, Row> = HashMap::with_max_entries(32_768, 0);
+
+/// Counter rows of ticks with an odd epoch.
+#[map]
+pub static ROWS_ODD: HashMap<RowKey, Row> = HashMap::with_max_entries(32_768, 0);
+
+/// Totals, even and odd.
+#[map]
+pub static TOTALS: PerCpuArray<Totals> = PerCpuArray::with_max_entries(2, 0);
+
+/// What was lost since the start, by hook and cause.
+#[map]
+pub static LOSSES: PerCpuArray<Losses> = PerCpuArray::with_max_entries(Hook::COUNT as u32, 0);
+
+/// Files whose name went through the ring not long ago. Only a memory of what
+/// need not be said again, so the evictions of an LRU map do no harm.
+#[map]
+pub static NAMED: LruHashMap<FileId, Named> = LruHashMap::with_max_entries(16_384, 0);
+
+/// Processes of the followed command.
+#[map]
+pub static FOLLOWED: HashMap<u32, u8> = HashMap::with_max_entries(8_192, 0);
+
+/// Records for user space.
+#[map]
+pub static EVENTS: RingBuf = RingBuf::with_byte_size(1 << 20, 0);
+
+/// Where file records are put together. One per hook: a program can be
+/// preempted by that of another hook on its CPU, never by itself.
+#[map]
+pub static FILE_SCRATCH: PerCpuArray<FileScratch> = PerCpuArray::with_max_entries(2, 0);
+
+/// Where open records are put together.
+#[map]
+pub static OPEN_SCRATCH: PerCpuArray<OpenScratch> = PerCpuArray::with_max_entries(1, 0);

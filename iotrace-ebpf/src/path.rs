@@ -1,0 +1,83 @@
+//! Absolute paths, by walking dentries and mounts up to the root.
+
+use core::ptr::{read_volatile, write_volatile};
+
+use aya_ebpf::helpers::generated::bpf_probe_read_kernel_str;
+use iotrace_common::{Loss, NAME_CAP, PATH_CAP, PATH_STEPS, path_flag};
+
+use crate::{
+    file::Place,
+    kernel::{Probe, Ptr, Read, offset, path_bound},
+};
+
+/// Buffer for a path; the slack lets a component start anywhere below the cap.
+pub type PathBuf = [u8; PATH_CAP + NAME_CAP];
+
+/// Appends the components from `place` to the root to `out`, after the `*len`
+/// bytes that are there; `len` is below [`PATH_CAP`] afterwards too. Returns bits
+/// of `path_flag`.
+///
+/// The walk takes no lock: a rename while it goes on may give a mixture of the
+/// old and the new path, as in every tracer; the components are real names.
+///
+/// # Safety
+/// `out` and `len` are in map memory.
+#[inline(always)]
+pub unsafe fn walk(out: *mut PathBuf, len: *mut u32, place: Place) -> u32 {
+    // SAFETY: the caller vouches for the memory.
+    match unsafe { steps(out, len, place) } {
+        Ok(true) => 0,
+        Ok(false) => path_flag::CUT,
+        Err(_) => path_flag::CUT | path_flag::BROKEN,
+    }
+}
+
+/// Returns whether the root was reached.
+///
+/// The length lives in map memory on purpose: whatever way a step took, the
+/// verifier knows the same of it afterwards, namely nothing. So it finds that it
+/// has seen the next step before, instead of trying all ways to combine steps.
+#[inline(always)]
+unsafe fn steps(out: *mut PathBuf, len: *mut u32, place: Place) -> Result<bool, Loss> {
+    let Place {
+        mnt: mut vfsmount,
+        mut dentry,
+    } = place;
+    // SAFETY: members of vfsmount, mount and dentry; probe reads check addresses.
+    unsafe {
+        let mut root: Ptr = Probe::load(vfsmount, offset!(vfsmount_root))?;
+        for _ in 0..PATH_STEPS {
+            if dentry == root {
+                // `container_of(vfsmount, struct mount, mnt)` (fs/mount.h).
+                let mount = vfsmount.wrapping_sub(offset!(mount_vfsmount) as usize);
+                let above: Ptr = Probe::load(mount, offset!(mount_parent))?;
+                if above == mount {
+                    return Ok(true);
+                }
+                dentry = Probe::load(mount, offset!(mount_mountpoint))?;
+                vfsmount = above.wrapping_add(offset!(mount_vfsmount) as usize);
+                root = Probe::load(vfsmount, offset!(vfsmount_root))?;
+                continue;
+            }
+            let at = read_volatile(len);
+            if at >= (PATH_CAP - NAME_CAP) as u32 {
+                return Ok(false);
+            }
+            let name: Ptr = Probe::load(dentry, offset!(dentry_name))?;
+            let to = out.cast::<u8>().add(path_bound(at));
+            let wrote = bpf_probe_read_kernel_str(to.cast(), NAME_CAP as u32, name.cast());
+            if wrote <= 0 {
+                return Err(Loss::ReadFailed);
+            }
+            write_volatile(len, at + wrote as u32);
+            // Its own parent but no mount's root: a file outside the tree, such
+            // as a memfd, which has this name and no directory.
+            let parent: Ptr = Probe::load(dentry, offset!(dentry_parent))?;
+            if dentry == parent {
+                return Ok(true);
+            }
+            dentry = parent;
+        }
+    }
+    Ok(false)
+}

@@ -1,0 +1,56 @@
+//! The command line.
+
+use clap::{Parser, Subcommand};
+
+use crate::commands::{opens::OpensArgs, top::TopArgs};
+
+/// Version of the program and, since they are built apart, of its kernel side.
+const VERSION: &str = concat!(
+    env!("CARGO_PKG_VERSION"),
+    " (kernel programs ",
+    env!("IOTRACE_OBJECT_SHA256"),
+    ")"
+);
+
+/// Which process, which thread, which file is doing the I/O
+#[derive(Debug, Parser)]
+#[command(
+    name = "iotrace",
+    version = VERSION,
+    subcommand_required = true,
+    arg_required_else_help = true,
+    after_help = "\
+Examples:
+  sudo iotrace top -C              who reads and writes what, each second
+  sudo iotrace opens --pid 3920    every open of a process
+  sudo iotrace opens --json | jq   one object a line
+
+Exit codes: 0 done, 1 failed while running, 2 wrong usage, 69 this system cannot be
+traced (the message tells why); with `-- COMMAND` the code of the command."
+)]
+pub struct Cli {
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    Top(TopArgs),
+    Opens(OpensArgs),
+}
+
+impl Cli {
+    /// How much the libraries log to stderr.
+    pub fn log_level(&self) -> log::LevelFilter {
+        let verbose = match &self.command {
+            Command::Top(args) => args.trace.verbose,
+            Command::Opens(args) => args.trace.verbose,
+        };
+        match verbose {
+            0 | 1 => log::LevelFilter::Warn,
+            2 => log::LevelFilter::Debug,
+            _ => log::LevelFilter::Trace,
+        }
+    }
+}

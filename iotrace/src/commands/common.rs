@@ -1,0 +1,147 @@
+//! Arguments that the tracing commands share, and their checks.
+
+use std::path::PathBuf;
+
+use clap::Args;
+
+use crate::{
+    error::Error,
+    filter::{self, NameFilter},
+    kernel::{Backend, OwnTraffic, Request, What},
+    system::process,
+};
+
+/// Which operations, and how to look at them.
+#[derive(Args, Clone, Debug)]
+pub struct TraceArgs {
+    /// Only this process
+    #[arg(short, long, value_name = "PID", value_parser = clap::value_parser!(u32).range(1..))]
+    pub pid: Option<u32>,
+
+    /// Only this thread
+    #[arg(short, long, value_name = "TID", value_parser = clap::value_parser!(u32).range(1..))]
+    pub tid: Option<u32>,
+
+    /// Only processes of this user
+    #[arg(short, long, value_name = "UID")]
+    pub uid: Option<u32>,
+
+    /// Only threads whose name contains NAME
+    #[arg(short = 'n', long, visible_alias = "name", value_name = "NAME")]
+    pub comm: Option<String>,
+
+    /// Only files whose path matches GLOB (`*` also matches `/`)
+    #[arg(long, value_name = "GLOB")]
+    pub path: Option<String>,
+
+    /// Only reads; with `opens`: only files opened for reading alone
+    #[arg(long, conflicts_with = "write_only")]
+    pub read_only: bool,
+
+    /// Only writes; with `opens`: only files opened for writing alone
+    #[arg(long)]
+    pub write_only: bool,
+
+    /// Show iotrace's own operations too
+    #[arg(long)]
+    pub include_self: bool,
+
+    /// Print NDJSON, one object a line
+    #[arg(long)]
+    pub json: bool,
+
+    /// How to trace the kernel; by default the first that works
+    #[arg(long, value_enum)]
+    pub backend: Option<Backend>,
+
+    /// Read the kernel's type information from FILE
+    #[arg(long, value_name = "FILE")]
+    pub btf: Option<PathBuf>,
+
+    /// Tell on stderr how tracing was set up; twice: what the kernel programs log
+    #[arg(short, long, action = clap::ArgAction::Count)]
+    pub verbose: u8,
+}
+
+/// Fewest and most counter rows. More than a few millions is memory, not insight.
+const ROWS: std::ops::RangeInclusive<u32> = 1..=4_194_304;
+/// Size of the ring buffer in KiB.
+const RING_KIB: std::ops::RangeInclusive<u32> = 4..=1_048_576;
+
+impl TraceArgs {
+    /// What the kernel side has to do, checked.
+    pub fn request(
+        &self,
+        what: What,
+        follow: bool,
+        all_files: bool,
+        rows: u32,
+        ring_kib: u32,
+    ) -> Result<Request, Error> {
+        if let Some(pid) = self.pid
+            && !process::exists(pid)
+        {
+            return Err(usage(format!(
+                "there is no process {pid}; for a single thread use --tid"
+            )));
+        }
+        if let Some(tid) = self.tid
+            && !process::thread_exists(tid)
+        {
+            return Err(usage(format!("there is no thread {tid}")));
+        }
+        if follow && (self.pid.is_some() || self.tid.is_some()) {
+            return Err(usage(
+                "a command to run and --pid or --tid exclude each other".to_owned(),
+            ));
+        }
+        if !ROWS.contains(&rows) {
+            return Err(usage(format!(
+                "{rows} counter rows: from {} to {} are possible",
+                ROWS.start(),
+                ROWS.end()
+            )));
+        }
+        if !RING_KIB.contains(&ring_kib) || !ring_kib.is_power_of_two() {
+            return Err(usage(format!(
+                "a ring buffer of {ring_kib} KiB: it must be a power of two from {} to {} KiB",
+                RING_KIB.start(),
+                RING_KIB.end()
+            )));
+        }
+        // The kernel wants whole pages, which are larger on some machines.
+        let page = u32::try_from(procfs::page_size()).unwrap_or(4096);
+        Ok(Request {
+            backend: self.backend,
+            what,
+            pid: self.pid,
+            tid: self.tid,
+            uid: self.uid,
+            follow,
+            own: if self.include_self {
+                OwnTraffic::Included
+            } else {
+                OwnTraffic::Excluded
+            },
+            all_files,
+            rows,
+            ring_bytes: (ring_kib * 1024).max(page),
+            btf: self.btf.clone(),
+        })
+    }
+
+    /// The filters that run here.
+    pub fn names(&self) -> Result<NameFilter, Error> {
+        let glob = self.path.as_deref().map(filter::glob).transpose();
+        Ok(NameFilter {
+            comm: self.comm.clone(),
+            path: glob.map_err(|reason| usage(format!("--path: {reason}")))?,
+            directory: None,
+        })
+    }
+}
+
+/// A usage error.
+pub fn usage(message: String) -> Error {
+    Error::Usage(message)
+}

@@ -1,0 +1,113 @@
+//! The commands. Each folds the stream of events into rows and renders them; a
+//! new one touches its own folder and `cli.rs`.
+
+pub mod common;
+pub mod opens;
+pub mod top;
+
+use std::io;
+
+use crate::{
+    event::{Event, Lost, Time},
+    output::{Output, ndjson::Field},
+};
+
+/// What the header record tells.
+#[derive(Clone, Debug)]
+pub struct Header {
+    /// When the programs were attached.
+    pub time: Time,
+    /// How the kernel is traced.
+    pub backend: &'static str,
+    /// What that does not see.
+    pub not_seen: &'static str,
+    /// Release of the running kernel.
+    pub kernel: String,
+    /// The command.
+    pub command: &'static str,
+}
+
+/// A command at work.
+pub trait View {
+    /// The programs are attached.
+    fn begin(&mut self, header: &Header, out: &mut Output) -> io::Result<()>;
+
+    /// Something happened.
+    fn event(&mut self, event: Event, out: &mut Output) -> io::Result<()>;
+
+    /// Whether all that was asked for has been shown.
+    fn done(&self) -> bool {
+        false
+    }
+
+    /// Tracing has ended; `lost` is the sum since the start.
+    fn end(&mut self, time: Time, lost: &Lost, out: &mut Output) -> io::Result<()>;
+
+    /// The last words, for people.
+    fn summary(&self) -> String;
+}
+
+/// Version of the NDJSON contract; within it fields are only added.
+const SCHEMA: u64 = 1;
+
+/// The first record of every command.
+pub const HEADER_FIELDS: &[Field<Header>] = &[
+    Field {
+        name: "ts",
+        doc: "when the programs were attached",
+        put: |header, slot| slot.time(header.time),
+    },
+    Field {
+        name: "schema",
+        doc: "version of this contract; within one, fields are only added",
+        put: |_, slot| slot.number(SCHEMA),
+    },
+    Field {
+        name: "version",
+        doc: "version of iotrace",
+        put: |_, slot| slot.text(env!("CARGO_PKG_VERSION").as_bytes()),
+    },
+    Field {
+        name: "backend",
+        doc: "how the kernel is traced: `fentry` or `syscall`",
+        put: |header, slot| slot.text(header.backend.as_bytes()),
+    },
+    Field {
+        name: "not_seen",
+        doc: "what this backend does not see, for people",
+        put: |header, slot| slot.text(header.not_seen.as_bytes()),
+    },
+    Field {
+        name: "kernel",
+        doc: "release of the running kernel",
+        put: |header, slot| slot.text(header.kernel.as_bytes()),
+    },
+    Field {
+        name: "command",
+        doc: "the command of iotrace that writes this stream",
+        put: |header, slot| slot.text(header.command.as_bytes()),
+    },
+];
+
+/// What the last record of every command tells.
+#[derive(Clone, Debug, Default)]
+pub struct End {
+    /// When tracing ended.
+    pub time: Time,
+    /// What was lost since the start.
+    pub lost: Lost,
+}
+
+/// The last record of every command.
+pub const END_FIELDS: &[Field<End>] = &[
+    Field {
+        name: "ts",
+        doc: "when tracing ended",
+        put: |end, slot| slot.time(end.time),
+    },
+    Field {
+        name: "lost",
+        doc: "what was lost since the start, by cause",
+        put: |end, slot| slot.numbers(end.lost.iter()),
+    },
+];

@@ -1,0 +1,104 @@
+//! `opens`: every open as it happens.
+
+mod args;
+mod flags;
+mod rows;
+#[cfg(test)]
+mod tests;
+
+use std::io;
+
+pub use args::{Config, OpensArgs};
+pub use rows::{LOSS_FIELDS, OPEN_FIELDS};
+
+use super::{END_FIELDS, End, HEADER_FIELDS, Header, View};
+use crate::{
+    event::{Event, Lost, Open, Opened, Time},
+    output::{Output, Screen, ndjson, table},
+};
+use rows::{LossRow, Row};
+
+/// The command at work.
+pub struct Opens {
+    config: Config,
+    columns: Vec<table::Column<Row>>,
+    screen: Screen,
+    first: Option<Time>,
+    shown: u64,
+    failed: u64,
+}
+
+impl Opens {
+    /// Nothing seen yet.
+    pub fn new(config: Config, screen: Screen) -> Self {
+        Self {
+            columns: rows::columns(&config),
+            config,
+            screen,
+            first: None,
+            shown: 0,
+            failed: 0,
+        }
+    }
+
+    fn open(&mut self, open: Open, out: &mut Output) -> io::Result<()> {
+        if !self.config.admits(&open) {
+            return Ok(());
+        }
+        self.shown += 1;
+        self.failed += u64::from(matches!(open.result, Opened::Failed { .. }));
+        let since = *self.first.get_or_insert(open.time);
+        let row = Row { open, since };
+        if self.config.json {
+            ndjson::write(out.buffer(), "open", OPEN_FIELDS, &row);
+        } else {
+            let (width, _) = self.screen.size();
+            table::row(out.buffer(), &self.columns, &row, width);
+        }
+        out.spill()
+    }
+}
+
+impl View for Opens {
+    fn begin(&mut self, header: &Header, out: &mut Output) -> io::Result<()> {
+        if self.config.json {
+            ndjson::write(out.buffer(), "header", HEADER_FIELDS, header);
+        } else {
+            table::titles(out.buffer(), &self.columns, self.screen.size().0);
+        }
+        Ok(())
+    }
+
+    fn event(&mut self, event: Event, out: &mut Output) -> io::Result<()> {
+        match event {
+            Event::Open(open) => self.open(open, out),
+            Event::Tick(tick) => {
+                if self.config.json {
+                    let row = LossRow {
+                        time: tick.time,
+                        interval_ns: tick.interval_ns,
+                        lost: tick.lost,
+                    };
+                    ndjson::write(out.buffer(), "tick", LOSS_FIELDS, &row);
+                }
+                Ok(())
+            }
+            Event::Io(_) => Ok(()),
+        }
+    }
+
+    fn end(&mut self, time: Time, lost: &Lost, out: &mut Output) -> io::Result<()> {
+        if self.config.json {
+            let end = End {
+                time,
+                lost: lost.clone(),
+            };
+            ndjson::write(out.buffer(), "end", END_FIELDS, &end);
+        }
+        Ok(())
+    }
+
+    fn summary(&self) -> String {
+        format!("{} opens, {} of them failed", self.shown, self.failed)
+    }
+}

@@ -1,0 +1,175 @@
+//! Arguments of `top`.
+
+use std::{ffi::OsString, fs, os::unix::ffi::OsStrExt as _, path::PathBuf, time::Duration};
+
+use clap::{Args, ValueEnum};
+
+use crate::{
+    commands::common::{TraceArgs, usage},
+    error::Error,
+    filter::NameFilter,
+    kernel::{Request, What},
+    output::Screen,
+};
+
+/// Rows of a table when nothing else is said.
+pub const DEFAULT_ROWS: usize = 20;
+
+/// What rows are summed by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum By {
+    /// Files, whoever touches them
+    File,
+    /// Threads
+    Thread,
+    /// Processes
+    Process,
+    /// Directories
+    Directory,
+}
+
+/// What rows are sorted by.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum Sort {
+    /// Bytes read and written
+    #[default]
+    All,
+    /// Reads
+    Reads,
+    /// Writes
+    Writes,
+    /// Bytes read
+    Rbytes,
+    /// Bytes written
+    Wbytes,
+}
+
+/// Show which thread reads and writes which file, busiest first
+#[derive(Args, Clone, Debug)]
+#[command(after_help = "\
+Examples:
+  iotrace top                       refresh every second until Ctrl-C
+  iotrace top -C 5 3                three tables, one each 5 seconds, screen not cleared
+  iotrace top -p 3920 --by file     the files of one process
+  iotrace top --path '/var/lib/*'   files below a directory
+  iotrace top --json | jq           one object a line
+  iotrace top -- make -j4           exactly this command and its children")]
+pub struct TopArgs {
+    /// Seconds between tables
+    #[arg(value_name = "INTERVAL", default_value = "1", value_parser = seconds)]
+    pub interval: Duration,
+
+    /// Number of tables
+    #[arg(value_name = "COUNT", value_parser = clap::value_parser!(u64).range(1..))]
+    pub count: Option<u64>,
+
+    /// Include pipes, sockets and devices; default: regular files and disks
+    #[arg(short, long, visible_alias = "all")]
+    pub all_files: bool,
+
+    /// Do not clear the screen between tables
+    #[arg(short = 'C', long)]
+    pub noclear: bool,
+
+    /// Most rows of a table [default: 20, with --json all]
+    #[arg(short, long = "rows", visible_alias = "maxrows", value_name = "ROWS",
+          value_parser = clap::value_parser!(u32).range(1..))]
+    pub rows: Option<u32>,
+
+    /// What to sort by
+    #[arg(short, long, value_enum, default_value_t)]
+    pub sort: Sort,
+
+    /// Sum the rows; default: by thread and file
+    #[arg(long, value_enum)]
+    pub by: Option<By>,
+
+    /// Only files that are directly in DIR
+    #[arg(short, long, value_name = "DIR")]
+    pub directory: Option<PathBuf>,
+
+    /// Pairs of thread and file that one interval can count
+    #[arg(long, value_name = "N", default_value_t = 32_768)]
+    pub map_rows: u32,
+
+    /// Size of the ring buffer, a power of two
+    #[arg(long, value_name = "KIB", default_value_t = 1024)]
+    pub ring_kib: u32,
+
+    #[command(flatten)]
+    pub trace: TraceArgs,
+
+    /// Run a command; trace exactly it and its children
+    #[arg(last = true, value_name = "COMMAND")]
+    pub command: Vec<OsString>,
+}
+
+/// Checked arguments.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// Most rows; `None`: as the format has it.
+    pub rows: Option<usize>,
+    /// How often to print.
+    pub count: Option<u64>,
+    /// Order.
+    pub sort: Sort,
+    /// Grouping; `None`: thread and file.
+    pub by: Option<By>,
+    /// NDJSON instead of text.
+    pub json: bool,
+    /// Clear the screen before a table.
+    pub clear: bool,
+    /// Filters by name.
+    pub names: NameFilter,
+}
+
+impl TopArgs {
+    /// What the kernel side has to do.
+    pub fn request(&self) -> Result<Request, Error> {
+        let what = What::Transfers {
+            read: !self.trace.write_only,
+            write: !self.trace.read_only,
+        };
+        let follow = !self.command.is_empty();
+        self.trace
+            .request(what, follow, self.all_files, self.map_rows, self.ring_kib)
+    }
+
+    /// What is done with it.
+    pub fn config(&self, screen: Screen) -> Result<Config, Error> {
+        let mut names = self.trace.names()?;
+        if let Some(directory) = &self.directory {
+            let absolute = fs::canonicalize(directory)
+                .map_err(|error| usage(format!("--directory {}: {error}", directory.display())))?;
+            if !absolute.is_dir() {
+                return Err(usage(format!(
+                    "--directory {}: not a directory",
+                    directory.display()
+                )));
+            }
+            names.directory = Some(absolute.as_os_str().as_bytes().to_vec());
+        }
+        Ok(Config {
+            rows: self.rows.map(|rows| rows as usize),
+            count: self.count,
+            sort: self.sort,
+            by: self.by,
+            json: self.trace.json,
+            clear: screen.terminal && !self.noclear && !self.trace.json,
+            names,
+        })
+    }
+}
+
+/// Parses a time in seconds.
+fn seconds(text: &str) -> Result<Duration, String> {
+    const SHORTEST: f64 = 0.01;
+    const LONGEST: f64 = 86_400.0;
+    let seconds: f64 = text
+        .parse()
+        .map_err(|_| "a number of seconds, such as 1 or 0.5".to_owned())?;
+    if !(SHORTEST..=LONGEST).contains(&seconds) {
+        return Err(format!("from {SHORTEST} to {LONGEST} seconds are possible"));
+    }
+    Ok(Duration::from_secs_f64(seconds))
+}

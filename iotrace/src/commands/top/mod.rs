@@ -1,0 +1,117 @@
+//! `top`: who reads and writes what, per interval.
+
+mod args;
+mod fold;
+mod rows;
+#[cfg(test)]
+mod tests;
+
+use std::io;
+
+pub use args::{By, Config, Sort, TopArgs};
+pub use rows::{IO_FIELDS, TICK_FIELDS, TickRow};
+
+use fold::Fold;
+
+use super::{END_FIELDS, End, HEADER_FIELDS, Header, View};
+use crate::{
+    event::{Counts, Event, Lost, Tick, Time},
+    output::{Output, Screen, ndjson, table, units},
+};
+
+/// The command at work.
+pub struct Top {
+    config: Config,
+    screen: Screen,
+    fold: Fold,
+    ticks: u64,
+    total: Counts,
+}
+
+impl Top {
+    /// Nothing seen yet.
+    pub fn new(config: Config, screen: Screen) -> Self {
+        Self {
+            fold: Fold::new(config.by, config.names.clone()),
+            config,
+            screen,
+            ticks: 0,
+            total: Counts::default(),
+        }
+    }
+
+    fn tick(&mut self, tick: &Tick, out: &mut Output) -> io::Result<()> {
+        self.ticks += 1;
+        let limit = self.config.rows;
+        let limit = limit.or((!self.config.json).then_some(args::DEFAULT_ROWS));
+        let (rows, tick) = self.fold.end(tick, self.config.sort, limit);
+        self.total += tick.total;
+        let buffer = out.buffer();
+        if self.config.json {
+            for row in &rows {
+                ndjson::write(buffer, "io", IO_FIELDS, row);
+            }
+            ndjson::write(buffer, "tick", TICK_FIELDS, &tick);
+            return Ok(());
+        }
+        let (width, height) = self.screen.size();
+        let mut shown = rows.len();
+        if self.config.clear {
+            buffer.extend_from_slice(b"\x1b[H\x1b[J");
+            shown = shown.min(height.saturating_sub(rows::FRAME_LINES).max(1));
+        }
+        let columns = rows::columns(self.config.by);
+        rows::headline(buffer, &tick, width);
+        buffer.push(b'\n');
+        table::titles(buffer, columns, width);
+        for row in &rows[..shown] {
+            table::row(buffer, columns, row, width);
+        }
+        buffer.push(b'\n');
+        Ok(())
+    }
+}
+
+impl View for Top {
+    fn begin(&mut self, header: &Header, out: &mut Output) -> io::Result<()> {
+        if self.config.json {
+            ndjson::write(out.buffer(), "header", HEADER_FIELDS, header);
+        }
+        Ok(())
+    }
+
+    fn event(&mut self, event: Event, out: &mut Output) -> io::Result<()> {
+        match event {
+            Event::Io(io) => self.fold.add(io),
+            Event::Tick(tick) => self.tick(&tick, out)?,
+            Event::Open(_) => {}
+        }
+        Ok(())
+    }
+
+    fn done(&self) -> bool {
+        self.config.count.is_some_and(|count| self.ticks >= count)
+    }
+
+    fn end(&mut self, time: Time, lost: &Lost, out: &mut Output) -> io::Result<()> {
+        if self.config.json {
+            let end = End {
+                time,
+                lost: lost.clone(),
+            };
+            ndjson::write(out.buffer(), "end", END_FIELDS, &end);
+        }
+        Ok(())
+    }
+
+    fn summary(&self) -> String {
+        format!(
+            "{} reads ({}), {} writes ({}) in {} intervals",
+            self.total.reads,
+            units::bytes(self.total.read_bytes),
+            self.total.writes,
+            units::bytes(self.total.write_bytes),
+            self.ticks
+        )
+    }
+}

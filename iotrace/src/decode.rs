@@ -1,0 +1,199 @@
+//! From the bytes of the ring buffer to events. The wire's types end here, and
+//! every failure is a value.
+
+use bytes::{Bytes, BytesMut};
+use iotrace_common::{
+    FileRecord, OpenRecord, PATH_CAP, RECORD_FILE, RECORD_OPEN, Row, RowKey, path_flag,
+};
+use thiserror::Error;
+
+use crate::event::{
+    Counts, FileId, FilePath, FileType, Io, Open, Opened, Thread, Time,
+};
+
+/// A record that is not what the contract says.
+#[derive(Clone, Copy, Debug, Error, PartialEq, Eq)]
+pub enum DecodeError {
+    /// Shorter than its head.
+    #[error("a record of {0} bytes is cut short")]
+    Short(usize),
+    /// Of a kind that this version does not know.
+    #[error("unknown kind of record: {0}")]
+    UnknownKind(u32),
+    /// Its path reaches past its end.
+    #[error("a path of {0} bytes reaches past its record")]
+    BadPath(u32),
+}
+
+/// A decoded record.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Record {
+    /// The name of a file that is being counted.
+    Name {
+        /// The file.
+        file: FileId,
+        /// Where it is.
+        path: FilePath,
+    },
+    /// An open. Its time is still the kernel's boot time.
+    Open(Open),
+}
+
+/// Decodes a record of the ring buffer.
+pub fn record(bytes: &[u8]) -> Result<Record, DecodeError> {
+    let kind = bytes.first_chunk().ok_or(DecodeError::Short(bytes.len()))?;
+    match u32::from_ne_bytes(*kind) {
+        RECORD_FILE => {
+            let (head, rest) = head::<FileRecord>(bytes)?;
+            let file = file_id(head.file);
+            let path = path_bytes(rest, head.path_len)?;
+            Ok(Record::Name {
+                file,
+                path: file_path(path, head.flags),
+            })
+        }
+        RECORD_OPEN => {
+            let (head, rest) = head::<OpenRecord>(bytes)?;
+            let path = path_bytes(rest, head.path_len)?;
+            Ok(Record::Open(open(&head, path)))
+        }
+        other => Err(DecodeError::UnknownKind(other)),
+    }
+}
+
+/// Decodes a counter row.
+pub fn io(key: &RowKey, row: &Row) -> Io {
+    Io {
+        thread: Thread {
+            pid: row.tgid,
+            tid: key.tid,
+            uid: row.uid,
+            comm: comm(&row.comm),
+        },
+        file: file_id(key.file),
+        file_type: file_type(row.mode),
+        path: None,
+        counts: Counts {
+            reads: row.reads,
+            writes: row.writes,
+            read_bytes: row.read_bytes,
+            write_bytes: row.write_bytes,
+        },
+    }
+}
+
+/// Splits a record into its fixed head and the rest.
+fn head<T: aya::Pod>(bytes: &[u8]) -> Result<(T, &[u8]), DecodeError> {
+    let (head, rest) = bytes
+        .split_at_checked(size_of::<T>())
+        .ok_or(DecodeError::Short(bytes.len()))?;
+    // SAFETY: `Pod` allows any bytes, and there are enough of them.
+    let head = unsafe { head.as_ptr().cast::<T>().read_unaligned() };
+    Ok((head, rest))
+}
+
+fn path_bytes(rest: &[u8], len: u32) -> Result<&[u8], DecodeError> {
+    if len as usize > PATH_CAP {
+        return Err(DecodeError::BadPath(len));
+    }
+    rest.get(..len as usize).ok_or(DecodeError::BadPath(len))
+}
+
+fn open(head: &OpenRecord, path: &[u8]) -> Open {
+    let found = head.flags & path_flag::CLAIMED == 0 && head.result >= 0;
+    let file = found.then(|| (file_id(head.file), file_type(head.file_mode)));
+    let path = (found || !path.is_empty()).then(|| file_path(path, head.flags));
+    let result = if head.result < 0 {
+        Opened::Failed {
+            errno: head.result.saturating_neg(),
+        }
+    } else {
+        Opened::Ok {
+            fd: head.result as u32,
+            file,
+            // An unnamed temporary file is always new, but has no such mark.
+            created: head.flags & path_flag::CREATED != 0
+                || head.open_flags & O_TMPFILE == O_TMPFILE,
+        }
+    };
+    Open {
+        time: Time(head.time_ns),
+        thread: Thread {
+            pid: head.tgid,
+            tid: head.tid,
+            uid: head.uid,
+            comm: comm(&head.comm),
+        },
+        flags: head.open_flags,
+        mode: head.create_mode,
+        result,
+        path,
+        cgroup: head.cgroup,
+        mount_ns: (head.mount_ns != 0).then_some(head.mount_ns),
+    }
+}
+
+const O_TMPFILE: u64 = libc::O_TMPFILE as u64;
+
+fn file_id(file: iotrace_common::FileId) -> FileId {
+    FileId {
+        // The kernel's own encoding (include/linux/kdev_t.h).
+        major: file.dev >> 20,
+        minor: file.dev & 0xf_ffff,
+        ino: file.ino,
+        generation: file.generation,
+    }
+}
+
+fn file_type(mode: u32) -> FileType {
+    match mode & libc::S_IFMT {
+        libc::S_IFREG => FileType::Regular,
+        libc::S_IFBLK => FileType::Block,
+        libc::S_IFCHR => FileType::Char,
+        libc::S_IFIFO => FileType::Fifo,
+        libc::S_IFSOCK => FileType::Socket,
+        libc::S_IFDIR => FileType::Directory,
+        libc::S_IFLNK => FileType::Symlink,
+        _ => FileType::Other,
+    }
+}
+
+fn comm(bytes: &[u8]) -> Bytes {
+    let end = bytes.iter().position(|byte| *byte == 0);
+    Bytes::copy_from_slice(&bytes[..end.unwrap_or(bytes.len())])
+}
+
+/// Puts the components of a walk, last one first, into the right order.
+fn file_path(components: &[u8], flags: u32) -> FilePath {
+    let cut = flags & path_flag::CUT != 0;
+    let claimed = flags & path_flag::CLAIMED != 0;
+    let components = components.strip_suffix(&[0]).unwrap_or(components);
+    let mut bytes = BytesMut::with_capacity(components.len() + 1);
+    let mut names = components.split(|byte| *byte == 0);
+    // What the caller wrote stays as it is; the rest are directories.
+    let own = claimed.then(|| names.next().unwrap_or_default());
+    if own.is_none_or(|own| !own.starts_with(b"/")) {
+        for name in names.rev() {
+            // The root of a tree that hangs nowhere is called "/".
+            if !name.is_empty() && name != b"/" {
+                if !(cut && bytes.is_empty()) {
+                    bytes.extend_from_slice(b"/");
+                }
+                bytes.extend_from_slice(name);
+            }
+        }
+        if own.is_some() && !(cut && bytes.is_empty()) {
+            bytes.extend_from_slice(b"/");
+        }
+    }
+    bytes.extend_from_slice(own.unwrap_or_default());
+    if bytes.is_empty() && !cut {
+        bytes.extend_from_slice(b"/");
+    }
+    FilePath {
+        bytes: bytes.freeze(),
+        deleted: flags & path_flag::DELETED != 0,
+        cut,
+        claimed,
+    }
+}

@@ -1,0 +1,277 @@
+//! What happened, in the domain's own terms. Commands fold a stream of these;
+//! they do not know where it comes from.
+
+use std::{collections::BTreeMap, ops::AddAssign, sync::Arc};
+
+use bytes::Bytes;
+
+/// Nanoseconds since 1970-01-01 00:00 UTC.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Time(pub u64);
+
+/// One event.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Event {
+    /// Reads and writes of one file by one thread since the last tick.
+    Io(Io),
+    /// One open.
+    Open(Open),
+    /// The end of an interval.
+    Tick(Tick),
+}
+
+/// Who did it.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Thread {
+    /// Process id.
+    pub pid: u32,
+    /// Thread id.
+    pub tid: u32,
+    /// Real user id.
+    pub uid: u32,
+    /// Name of the thread, at most 15 bytes, in any encoding.
+    pub comm: Bytes,
+}
+
+/// What makes a file this one and no other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct FileId {
+    /// Major number of the superblock's device.
+    pub major: u32,
+    /// Minor number.
+    pub minor: u32,
+    /// Inode number.
+    pub ino: u64,
+    /// Generation of the inode: an inode number that is used again has another.
+    pub generation: u32,
+}
+
+/// Kind of a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum FileType {
+    /// A file with data.
+    Regular,
+    /// A disk, volume or partition.
+    Block,
+    /// A character device.
+    Char,
+    /// A pipe.
+    Fifo,
+    /// A socket.
+    Socket,
+    /// A directory.
+    Directory,
+    /// A symbolic link (opened with `O_PATH`).
+    Symlink,
+    /// Without a type: event descriptors and the like.
+    Other,
+}
+
+impl FileType {
+    /// In NDJSON.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Regular => "regular",
+            Self::Block => "block",
+            Self::Char => "char",
+            Self::Fifo => "fifo",
+            Self::Socket => "socket",
+            Self::Directory => "directory",
+            Self::Symlink => "symlink",
+            Self::Other => "other",
+        }
+    }
+
+    /// In tables: R, B and S as in filetop, the rest by their first letter.
+    pub fn letter(self) -> char {
+        match self {
+            Self::Regular => 'R',
+            Self::Block => 'B',
+            Self::Char => 'C',
+            Self::Fifo => 'F',
+            Self::Socket => 'S',
+            Self::Directory => 'D',
+            Self::Symlink => 'L',
+            Self::Other => 'O',
+        }
+    }
+}
+
+/// Where a file is.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct FilePath {
+    /// The path. Absolute, unless `cut`; without `/` for what has no path
+    /// (`pipe:[12]`).
+    pub bytes: Bytes,
+    /// The name has been unlinked.
+    pub deleted: bool,
+    /// Leading components are missing.
+    pub cut: bool,
+    /// The caller's own words, not a name that the kernel found.
+    pub claimed: bool,
+}
+
+/// Operations and bytes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Reads that did not fail.
+    pub reads: u64,
+    /// Writes that did not fail.
+    pub writes: u64,
+    /// Bytes read.
+    pub read_bytes: u64,
+    /// Bytes written.
+    pub write_bytes: u64,
+}
+
+impl Counts {
+    /// Bytes in both directions.
+    pub fn bytes(&self) -> u64 {
+        self.read_bytes + self.write_bytes
+    }
+
+    /// Operations in both directions.
+    pub fn operations(&self) -> u64 {
+        self.reads + self.writes
+    }
+
+    /// What is left without `part`, or `None` when it is more than the whole.
+    pub fn without(&self, part: &Self) -> Option<Self> {
+        Some(Self {
+            reads: self.reads.checked_sub(part.reads)?,
+            writes: self.writes.checked_sub(part.writes)?,
+            read_bytes: self.read_bytes.checked_sub(part.read_bytes)?,
+            write_bytes: self.write_bytes.checked_sub(part.write_bytes)?,
+        })
+    }
+}
+
+impl AddAssign for Counts {
+    fn add_assign(&mut self, other: Self) {
+        self.reads += other.reads;
+        self.writes += other.writes;
+        self.read_bytes += other.read_bytes;
+        self.write_bytes += other.write_bytes;
+    }
+}
+
+/// See [`Event::Io`].
+#[derive(Clone, Debug, PartialEq)]
+pub struct Io {
+    /// By whom.
+    pub thread: Thread,
+    /// On what.
+    pub file: FileId,
+    /// Its kind.
+    pub file_type: FileType,
+    /// Where it is, when known.
+    pub path: Option<Arc<FilePath>>,
+    /// How much.
+    pub counts: Counts,
+}
+
+/// What came of an open.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Opened {
+    /// It succeeded.
+    Ok {
+        /// File descriptor.
+        fd: u32,
+        /// The file, unless its descriptor was closed by another thread
+        /// before it could be looked up.
+        file: Option<(FileId, FileType)>,
+        /// This open made the file.
+        created: bool,
+    },
+    /// It failed.
+    Failed {
+        /// Error number.
+        errno: i32,
+    },
+}
+
+/// See [`Event::Open`].
+#[derive(Clone, Debug, PartialEq)]
+pub struct Open {
+    /// When the call returned.
+    pub time: Time,
+    /// By whom.
+    pub thread: Thread,
+    /// Flags as the caller gave them.
+    pub flags: u64,
+    /// Permission bits asked for a new file.
+    pub mode: u32,
+    /// What came of it.
+    pub result: Opened,
+    /// What was opened, when known.
+    pub path: Option<FilePath>,
+    /// Control group v2 id of the caller.
+    pub cgroup: u64,
+    /// Inode number of the caller's mount namespace, when known.
+    pub mount_ns: Option<u32>,
+}
+
+/// See [`Event::Tick`].
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Tick {
+    /// When the interval ended.
+    pub time: Time,
+    /// How long it was, nanoseconds.
+    pub interval_ns: u64,
+    /// All operations of the interval: those of its [`Io`] events and `overflow`.
+    pub total: Counts,
+    /// Operations that found no free row.
+    pub overflow: Counts,
+    /// What was lost in the interval.
+    pub lost: Lost,
+    /// How the whole machine fares, when known.
+    pub load: Option<Load>,
+}
+
+/// How the whole machine fares.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Load {
+    /// `/proc/loadavg` as it stands there.
+    pub average: String,
+    /// Share of the CPUs' time since the last tick spent waiting for I/O, 0 to 1.
+    pub iowait: Option<f64>,
+}
+
+/// What was lost, by cause. Each way to lose has its own counter and is listed
+/// also while it is zero.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Lost(BTreeMap<&'static str, u64>);
+
+impl Lost {
+    /// Adds to a cause.
+    pub fn add(&mut self, cause: &'static str, count: u64) {
+        *self.0.entry(cause).or_default() += count;
+    }
+
+    /// What has come since an earlier look.
+    pub fn since(&self, earlier: &Self) -> Self {
+        let since = |(cause, count): (&&'static str, &u64)| {
+            let before = earlier.0.get(cause).copied().unwrap_or(0);
+            (*cause, count.saturating_sub(before))
+        };
+        Self(self.0.iter().map(since).collect())
+    }
+
+    /// All causes together.
+    pub fn total(&self) -> u64 {
+        self.0.values().sum()
+    }
+
+    /// Causes and counts, by name.
+    pub fn iter(&self) -> impl Iterator<Item = (&'static str, u64)> {
+        self.0.iter().map(|(cause, count)| (*cause, *count))
+    }
+}
+
+impl AddAssign<&Lost> for Lost {
+    fn add_assign(&mut self, other: &Self) {
+        for (cause, count) in other.iter() {
+            self.add(cause, count);
+        }
+    }
+}

@@ -1,0 +1,104 @@
+//! Filters that need a name. Those by number run in the kernel.
+
+use std::{ffi::OsStr, os::unix::ffi::OsStrExt as _, path::Path};
+
+use globset::{Glob, GlobMatcher};
+
+use crate::event::{FilePath, Thread};
+
+/// What is let through; the default is everything.
+#[derive(Clone, Debug, Default)]
+pub struct NameFilter {
+    /// Part of the thread's name.
+    pub comm: Option<String>,
+    /// Pattern of the whole path.
+    pub path: Option<GlobMatcher>,
+    /// Directory that the file must be in, not below.
+    pub directory: Option<Vec<u8>>,
+}
+
+impl NameFilter {
+    /// Whether this thread and file are let through. A file without a known path
+    /// passes no filter of paths.
+    pub fn admits(&self, thread: &Thread, path: Option<&FilePath>) -> bool {
+        if let Some(comm) = &self.comm
+            && !contains(&thread.comm, comm.as_bytes())
+        {
+            return false;
+        }
+        if self.path.is_none() && self.directory.is_none() {
+            return true;
+        }
+        let Some(path) = path else {
+            return false;
+        };
+        let path = Path::new(OsStr::from_bytes(&path.bytes));
+        self.path.as_ref().is_none_or(|glob| glob.is_match(path))
+            && self.directory.as_ref().is_none_or(|directory| {
+                path.parent()
+                    .is_some_and(|parent| parent.as_os_str().as_bytes() == directory)
+            })
+    }
+}
+
+/// Parses a pattern: `*` and `?` also match `/`, as people expect of a whole path.
+pub fn glob(pattern: &str) -> Result<GlobMatcher, String> {
+    Glob::new(pattern)
+        .map(|glob| glob.compile_matcher())
+        .map_err(|error| error.to_string())
+}
+
+fn contains(haystack: &[u8], needle: &[u8]) -> bool {
+    needle.is_empty() || haystack.windows(needle.len()).any(|part| part == needle)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use bytes::Bytes;
+
+    fn admits(filter: &NameFilter, path: &'static [u8]) -> bool {
+        let thread = Thread {
+            pid: 1,
+            tid: 1,
+            uid: 0,
+            comm: Bytes::from_static(b"svc-worker"),
+        };
+        let path = FilePath {
+            bytes: Bytes::from_static(path),
+            ..FilePath::default()
+        };
+        filter.admits(&thread, Some(&path))
+    }
+
+    #[test]
+    fn globs_match_the_whole_path_and_any_bytes() {
+        let filter = NameFilter {
+            path: Some(glob("/tmp/*.txt").expect("a pattern")),
+            ..NameFilter::default()
+        };
+        assert!(admits(&filter, b"/tmp/2ec5/594.txt"));
+        assert!(admits(&filter, b"/tmp/\xff\n.txt"));
+        assert!(!admits(&filter, b"/var/tmp/594.txt"));
+    }
+
+    #[test]
+    fn a_directory_is_the_direct_parent() {
+        let filter = NameFilter {
+            directory: Some(b"/tmp".to_vec()),
+            ..NameFilter::default()
+        };
+        assert!(admits(&filter, b"/tmp/a"));
+        assert!(!admits(&filter, b"/tmp/a/b"));
+    }
+
+    #[test]
+    fn a_comm_is_a_part_of_the_name() {
+        let comm = |comm: &str| NameFilter {
+            comm: Some(comm.to_owned()),
+            ..NameFilter::default()
+        };
+        assert!(admits(&comm("work"), b"/"));
+        assert!(!admits(&comm("python"), b"/"));
+    }
+}

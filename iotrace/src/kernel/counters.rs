@@ -1,0 +1,141 @@
+//! The counters, one interval at a time.
+//!
+//! There are two sets, and the programs write to one of them. At a tick they are
+//! sent to the other; when none of them can still be writing to the first, it is
+//! read and emptied. So an interval is exact: its rows, its totals and its
+//! overflow describe the same operations, no row is deleted while it is counted
+//! in, and the price of a tick is that of the rows that were touched in it.
+
+use std::{
+    io,
+    os::fd::{AsFd as _, OwnedFd},
+};
+
+use aya::maps::{Array, Map, MapData, MapError, PerCpuArray, PerCpuValues};
+use iotrace_common::{Control, Hook, Loss, Losses, OpTotal, Row, RowKey, Totals};
+
+use super::{Attached, sys};
+use crate::{
+    error::Failure,
+    event::{Counts, Lost},
+};
+
+/// What was counted between two ticks.
+#[derive(Debug, Default)]
+pub struct Interval {
+    /// Touched rows.
+    pub rows: Vec<(RowKey, Row)>,
+    /// All operations.
+    pub total: Counts,
+    /// Those of them that found no free row.
+    pub overflow: Counts,
+}
+
+/// Reads the counters.
+pub struct Counters {
+    control: Array<MapData, Control>,
+    /// Hash maps from [`RowKey`] to [`Row`].
+    rows: [MapData; 2],
+    totals: PerCpuArray<MapData, Totals>,
+    losses: PerCpuArray<MapData, Losses>,
+    barrier: sys::Barrier,
+    programs: Vec<OwnedFd>,
+    epoch: u32,
+    /// Losses as they stood at the last look.
+    seen: Lost,
+}
+
+impl Counters {
+    /// Takes the counter maps of the running programs.
+    pub fn new(attached: &mut Attached) -> Result<Self, Failure> {
+        let rows = [rows(attached, "ROWS_EVEN")?, rows(attached, "ROWS_ODD")?];
+        let barrier = sys::Barrier::new(rows[0].fd().as_fd());
+        Ok(Self {
+            control: Array::try_from(attached.take_map("CONTROL")).map_err(map_error)?,
+            totals: PerCpuArray::try_from(attached.take_map("TOTALS")).map_err(map_error)?,
+            losses: PerCpuArray::try_from(attached.take_map("LOSSES")).map_err(map_error)?,
+            barrier: barrier.map_err(|source| kernel("counters", source))?,
+            programs: attached.program_fds(),
+            rows,
+            epoch: 0,
+            seen: Lost::default(),
+        })
+    }
+
+    /// Ends an interval and returns what it counted. Blocks for the few
+    /// milliseconds of an RCU grace period.
+    pub fn take(&mut self) -> Result<Interval, Failure> {
+        let half = self.epoch & 1;
+        self.epoch = self.epoch.wrapping_add(1);
+        let control = Control {
+            epoch: self.epoch,
+            pad: 0,
+        };
+        self.control.set(0, control, 0).map_err(map_error)?;
+        self.barrier
+            .wait()
+            .map_err(|source| kernel("end of an interval", source))?;
+
+        let mut interval = Interval::default();
+        let per_cpu = self.totals.get(&half, 0).map_err(map_error)?;
+        for totals in per_cpu.iter() {
+            interval.total += counts(totals.read, totals.write);
+            interval.overflow += counts(totals.overflow_read, totals.overflow_write);
+        }
+        let zero = PerCpuValues::try_from(vec![Totals::default(); per_cpu.len()]);
+        let zero = zero.map_err(|source| kernel("totals", source))?;
+        self.totals.set(half, zero, 0).map_err(map_error)?;
+
+        let map = self.rows[half as usize].fd().as_fd();
+        sys::take_all(map, |key: &RowKey, row: &Row| interval.rows.push((*key, *row)))
+            .map_err(|source| kernel("rows", source))?;
+        Ok(interval)
+    }
+
+    /// What was lost since the last call.
+    pub fn lost(&mut self) -> Result<Lost, Failure> {
+        let mut now = Lost::default();
+        for hook in 0..Hook::COUNT as u32 {
+            for losses in self.losses.get(&hook, 0).map_err(map_error)?.iter() {
+                for (cause, count) in Loss::ALL.into_iter().zip(losses) {
+                    now.add(cause.name(), *count);
+                }
+            }
+        }
+        for program in &self.programs {
+            let misses = sys::recursion_misses(program.as_fd());
+            now.add("recursion", misses.map_err(|source| kernel("missed runs", source))?);
+        }
+        let lost = now.since(&self.seen);
+        self.seen = now;
+        Ok(lost)
+    }
+}
+
+fn rows(attached: &mut Attached, name: &str) -> Result<MapData, Failure> {
+    match attached.take_map(name) {
+        Map::HashMap(map) => Ok(map),
+        other => Err(kernel(
+            "counters",
+            io::Error::other(format!("{name} is {other:?}")),
+        )),
+    }
+}
+
+fn counts(read: OpTotal, write: OpTotal) -> Counts {
+    Counts {
+        reads: read.ops,
+        writes: write.ops,
+        read_bytes: read.bytes,
+        write_bytes: write.bytes,
+    }
+}
+
+fn map_error(error: MapError) -> Failure {
+    kernel("counters", io::Error::other(error))
+}
+
+fn kernel(what: &'static str, source: io::Error) -> Failure {
+    Failure::Kernel { what, source }
+}
+

@@ -1,0 +1,237 @@
+//! Loads the embedded object and attaches the programs of the best backend that
+//! the kernel accepts. What it accepts is found by trying.
+
+use std::os::fd::{AsFd as _, OwnedFd};
+
+use aya::{
+    Btf, Ebpf, EbpfLoader, include_bytes_aligned,
+    maps::HashMap as BpfHashMap,
+    programs::{FExit, Program, ProgramError, RawTracePoint},
+};
+use aya_obj::btf::{BtfType, Func, FuncLinkage};
+
+use super::plan::{self, Backend, Plan, Request};
+use crate::error::Unavailable;
+
+/// The kernel programs, built by `cargo xtask build-ebpf`.
+static OBJECT: &[u8] = include_bytes_aligned!("../../bpf/iotrace.bpf.o");
+
+/// Programs that follow the children of a command, each with its tracepoint.
+const FOLLOWERS: [(&str, &str); 2] = [
+    ("process_fork", "sched_process_fork"),
+    ("process_exit", "sched_process_exit"),
+];
+
+/// Running programs. Dropping it detaches and unloads all of them; so does the
+/// end of the process, however it comes, since nothing is pinned.
+pub struct Attached {
+    /// Keeps programs, links and maps alive.
+    ebpf: Ebpf,
+    /// The backend that was accepted.
+    pub backend: Backend,
+    /// Those that were not, with the reasons.
+    pub refused: Vec<(&'static str, String)>,
+    programs: Vec<String>,
+}
+
+/// Loads and attaches what `request` asks for.
+pub fn attach(request: &Request) -> Result<Attached, Unavailable> {
+    let plan = plan::plan(request)?;
+    let mut ebpf = load(request, &plan)?;
+    let candidates = match &request.backend {
+        Some(backend) => vec![*backend],
+        None => Backend::ALL.to_vec(),
+    };
+    let mut refused = Vec::new();
+    for backend in candidates {
+        let programs = backend.programs(request.what);
+        let attached = plan
+            .allows(backend)
+            .and_then(|()| attach_backend(&mut ebpf, backend, programs, &plan));
+        match attached {
+            Ok(mut programs) => {
+                if request.follow {
+                    programs.extend(follow(&mut ebpf).map_err(|reason| object_error(&reason))?);
+                }
+                return Ok(Attached {
+                    ebpf,
+                    backend,
+                    refused,
+                    programs,
+                });
+            }
+            Err(reason) => refused.push((backend.name(), reason)),
+        }
+    }
+    Err(Unavailable::NoBackend { tried: refused })
+}
+
+fn object_error(reason: &str) -> Unavailable {
+    Unavailable::Object {
+        reason: reason.to_owned(),
+    }
+}
+
+fn load(request: &Request, plan: &Plan) -> Result<Ebpf, Unavailable> {
+    EbpfLoader::new()
+        // Only needed for CO-RE relocations, of which there are none; parsing
+        // it would take most of the start-up time.
+        .btf(None)
+        .override_global("LAYOUT", &plan.layout, true)
+        .override_global("SETTINGS", &plan.settings, true)
+        .override_global("SYSCALLS", &plan.syscalls, true)
+        .map_max_entries("ROWS_EVEN", request.rows)
+        .map_max_entries("ROWS_ODD", request.rows)
+        .map_max_entries("EVENTS", request.ring_bytes)
+        .load(OBJECT)
+        .map_err(|error| object_error(&describe(&error)))
+}
+
+/// Attaches all programs of a backend or none of them.
+fn attach_backend(
+    ebpf: &mut Ebpf,
+    backend: Backend,
+    hooks: &[&'static str],
+    plan: &Plan,
+) -> Result<Vec<String>, String> {
+    let mut attached: Vec<String> = Vec::new();
+    for hook in hooks {
+        let result = match backend {
+            Backend::Fentry => attach_fexit(ebpf, hook, plan),
+            Backend::Syscall => attach_tracepoint(ebpf, hook, hook),
+        };
+        match result {
+            Ok(program) => attached.push(program),
+            Err(reason) => {
+                for program in &attached {
+                    unload(ebpf, program);
+                }
+                return Err(format!("{hook}: {reason}"));
+            }
+        }
+    }
+    Ok(attached)
+}
+
+/// Detaches and unloads a program; what fails here ends with the process.
+fn unload(ebpf: &mut Ebpf, name: &str) {
+    let _ = match ebpf.program_mut(name) {
+        Some(Program::FExit(program)) => program.unload(),
+        Some(Program::RawTracePoint(program)) => program.unload(),
+        _ => Ok(()),
+    };
+}
+
+fn attach_fexit(ebpf: &mut Ebpf, function: &str, plan: &Plan) -> Result<String, String> {
+    let (_, id) = plan
+        .functions
+        .iter()
+        .find(|(name, _)| *name == function)
+        .ok_or("not planned")?;
+    let btf = stub(function, id.clone()?);
+    let name = format!("{function}_exit");
+    let program: &mut FExit = program(ebpf, &name)?;
+    program
+        .load(function, &btf)
+        .and_then(|()| program.attach())
+        .map_err(|error| describe(&error))?;
+    Ok(name)
+}
+
+fn attach_tracepoint(ebpf: &mut Ebpf, name: &str, tracepoint: &str) -> Result<String, String> {
+    let program: &mut RawTracePoint = program(ebpf, name)?;
+    program
+        .load()
+        .and_then(|()| program.attach(tracepoint))
+        .map_err(|error| describe(&error))?;
+    Ok(name.to_owned())
+}
+
+/// Starts to follow the children of this process.
+fn follow(ebpf: &mut Ebpf) -> Result<Vec<String>, String> {
+    for (name, tracepoint) in FOLLOWERS {
+        attach_tracepoint(ebpf, name, tracepoint)?;
+    }
+    let map = ebpf.map_mut("FOLLOWED").ok_or("no map FOLLOWED")?;
+    let mut followed: BpfHashMap<_, u32, u8> =
+        BpfHashMap::try_from(map).map_err(|error| error.to_string())?;
+    followed
+        .insert(std::process::id(), 1, 0)
+        .map_err(|error| error.to_string())?;
+    Ok(FOLLOWERS.map(|(name, _)| name.to_owned()).to_vec())
+}
+
+fn program<'a, P>(ebpf: &'a mut Ebpf, name: &str) -> Result<&'a mut P, String>
+where
+    &'a mut P: TryFrom<&'a mut Program, Error = ProgramError>,
+{
+    ebpf.program_mut(name)
+        .ok_or_else(|| format!("the object has no program {name}"))?
+        .try_into()
+        .map_err(|error: ProgramError| error.to_string())
+}
+
+/// BTF in which a function has the id that the running kernel gave it, and
+/// everything before it is void: all that aya looks at. Parsing the kernel's own
+/// once more, only for the id, takes 100 ms.
+fn stub(function: &str, id: u32) -> Btf {
+    let mut btf = Btf::new();
+    let name = btf.add_string(function);
+    for _ in 1..id {
+        btf.add_type(BtfType::Unknown);
+    }
+    btf.add_type(BtfType::Func(Func::new(name, 0, FuncLinkage::Static)));
+    btf
+}
+
+/// An error with its causes, the verifier's last words included.
+fn describe(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        let cause_text = cause.to_string();
+        if !text.contains(&cause_text) {
+            text = format!("{text}: {cause_text}");
+        }
+        source = cause.source();
+    }
+    // A verifier log has thousands of lines; the last ones tell.
+    let lines: Vec<&str> = text.lines().collect();
+    if lines.len() > 12 {
+        log::debug!("{text}");
+        let last = lines[lines.len() - 8..].join("\n    ");
+        return format!("{}\n    ...\n    {last}", lines[0]);
+    }
+    text
+}
+
+impl Attached {
+    /// A map of the object.
+    ///
+    /// # Panics
+    /// When the object has no such map: the names are fixed at compile time.
+    pub(super) fn take_map(&mut self, name: &str) -> aya::maps::Map {
+        self.ebpf
+            .take_map(name)
+            .unwrap_or_else(|| panic!("the object has no map {name}"))
+    }
+
+    /// Descriptors of the running programs.
+    pub(super) fn program_fds(&self) -> Vec<OwnedFd> {
+        self.programs
+            .iter()
+            .filter_map(|name| {
+                let fd = self.ebpf.program(name)?.fd().ok()?;
+                fd.as_fd().try_clone_to_owned().ok()
+            })
+            .collect()
+    }
+
+    /// Shows what the kernel programs log, with `-vv`.
+    pub fn forward_log(&mut self) {
+        // The object logs nothing unless built for it: see iotrace-ebpf.
+        if let Err(error) = aya_log::EbpfLogger::init(&mut self.ebpf) {
+            log::debug!("no log of the kernel programs: {error}");
+        }
+    }
+}

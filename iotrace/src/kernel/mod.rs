@@ -1,0 +1,20 @@
+//! Everything that knows aya, bpf(2) and the wire contract with the kernel
+//! programs. Nothing else does.
+
+mod btf;
+mod counters;
+mod facts;
+mod load;
+mod names;
+mod pinned;
+mod plan;
+mod ring;
+mod sys;
+
+pub use counters::{Counters, Interval};
+pub use facts::{check_privileges, map_memory};
+pub use load::{Attached, attach};
+pub use names::Names;
+pub use pinned::PinnedSet;
+pub use plan::{Backend, OwnTraffic, Request, What};
+pub use ring::Ring;

@@ -1,0 +1,58 @@
+//! Remembers the names of files that are being counted.
+
+use std::{collections::HashMap, sync::Arc};
+
+use bytes::Bytes;
+use iotrace_common::NAME_TICKS;
+
+use crate::event::{FileId, FilePath, FileType, Io};
+
+/// Names by file. The kernel side says a name when a file is first touched and
+/// again every [`NAME_TICKS`] ticks while it is, so what has not been heard for
+/// longer is not needed, and the memory is bounded by the files in use.
+#[derive(Debug, Default)]
+pub struct Names {
+    names: HashMap<FileId, (Arc<FilePath>, u32)>,
+    tick: u32,
+}
+
+impl Names {
+    /// Hears a name.
+    pub fn learn(&mut self, file: FileId, path: FilePath) {
+        self.names.insert(file, (Arc::new(path), self.tick));
+    }
+
+    /// Fills in the path of a row.
+    pub fn resolve(&self, io: &mut Io) {
+        let named = self.names.get(&io.file).map(|(path, _)| path);
+        io.path = named.map(|path| describe(path, io.file_type, io.file.ino));
+    }
+
+    /// Ends an interval.
+    pub fn tick(&mut self) {
+        self.tick = self.tick.wrapping_add(1);
+        if self.tick.is_multiple_of(NAME_TICKS) {
+            let now = self.tick;
+            self.names
+                .retain(|_, (_, heard)| now.wrapping_sub(*heard) <= 2 * NAME_TICKS);
+        }
+    }
+}
+
+/// What has no path in the tree is told as `/proc/PID/fd` tells it.
+fn describe(path: &Arc<FilePath>, file_type: FileType, ino: u64) -> Arc<FilePath> {
+    let nameless = path.bytes.as_ref() == b"/";
+    let name = match file_type {
+        FileType::Socket => format!("socket:[{ino}]"),
+        FileType::Fifo if nameless => format!("pipe:[{ino}]"),
+        FileType::Other => {
+            let name = String::from_utf8_lossy(&path.bytes);
+            format!("anon_inode:{}", name.trim_start_matches('/'))
+        }
+        _ => return Arc::clone(path),
+    };
+    Arc::new(FilePath {
+        bytes: Bytes::from(name),
+        ..FilePath::default()
+    })
+}

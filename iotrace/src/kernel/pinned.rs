@@ -1,0 +1,42 @@
+//! Sets that somebody else keeps in a pinned BPF map.
+
+use std::{fmt, path::Path};
+
+use aya::maps::{Map, MapData, MapError};
+
+use super::sys;
+
+/// A pinned hash map whose 64-bit keys are the members.
+pub struct PinnedSet(MapData);
+
+impl PinnedSet {
+    /// Opens a map of the BPF file system.
+    pub fn open(path: &Path) -> Result<Self, String> {
+        let data = MapData::from_pin(path).map_err(|error: MapError| error.to_string())?;
+        let info = data.info().map_err(|error| error.to_string())?;
+        if info.key_size() != 8 {
+            return Err(format!(
+                "its keys have {} bytes instead of 8",
+                info.key_size()
+            ));
+        }
+        if info.value_size() as usize > sys::LARGEST_MEMBER {
+            return Err(format!("its values have {} bytes", info.value_size()));
+        }
+        match Map::from_map_data(data).map_err(|error| error.to_string())? {
+            Map::HashMap(data) => Ok(Self(data)),
+            _ => Err("it is not a hash map".to_owned()),
+        }
+    }
+
+    /// Whether `member` is in the set now.
+    pub fn contains(&self, member: u64) -> bool {
+        sys::contains(std::os::fd::AsFd::as_fd(self.0.fd()), member)
+    }
+}
+
+impl fmt::Debug for PinnedSet {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("PinnedSet").finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,310 @@
+//! From what is wanted and what the kernel is like to the constants and
+//! programs to load.
+
+use std::path::PathBuf;
+
+use iotrace_common::{ABSENT, Layout, SYSCALL_TABLE, Settings, Syscall, op};
+
+use super::{btf::Btf, facts};
+use crate::error::Unavailable;
+
+/// A way to trace the kernel.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum Backend {
+    /// Programs on the exit of VFS functions, direct loads. The cheapest.
+    Fentry,
+    /// One program on the exit of all system calls. Works where the others are
+    /// refused, costs every system call a little.
+    Syscall,
+}
+
+impl Backend {
+    /// Best first.
+    pub const ALL: [Self; 2] = [Self::Fentry, Self::Syscall];
+
+    /// As the user writes it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Fentry => "fentry",
+            Self::Syscall => "syscall",
+        }
+    }
+
+    /// What this backend does not see, in one line.
+    pub fn blind_spots(self) -> &'static str {
+        match self {
+            Self::Fentry => "readv/writev, io_uring, AIO, sendfile, splice and mmap are not seen yet",
+            Self::Syscall => {
+                "readv/writev, io_uring, AIO, sendfile, splice, mmap and 32-bit programs are not seen yet"
+            }
+        }
+    }
+
+    /// The programs that do what is wanted, with their attach points.
+    pub(super) fn programs(self, what: What) -> &'static [&'static str] {
+        match (self, what) {
+            (Self::Fentry, What::Transfers { read: true, write: true }) => {
+                &["vfs_read", "vfs_write"]
+            }
+            (Self::Fentry, What::Transfers { write: false, .. }) => &["vfs_read"],
+            (Self::Fentry, What::Transfers { read: false, .. }) => &["vfs_write"],
+            (Self::Fentry, What::Opens { .. }) => &["do_sys_openat2"],
+            (Self::Syscall, _) => &["sys_exit"],
+        }
+    }
+}
+
+/// What is to be reported.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum What {
+    /// Counted reads and writes.
+    Transfers {
+        /// Reads.
+        read: bool,
+        /// Writes.
+        write: bool,
+    },
+    /// Each open.
+    Opens {
+        /// Only those that failed.
+        failed_only: bool,
+    },
+}
+
+/// Whether iotrace's own operations are reported.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OwnTraffic {
+    /// Left out, in the kernel.
+    Excluded,
+    /// Reported like all other.
+    Included,
+}
+
+/// What the user asked the kernel side for.
+#[derive(Clone, Debug)]
+pub struct Request {
+    /// A backend, or the best that works.
+    pub backend: Option<Backend>,
+    /// What to report.
+    pub what: What,
+    /// Only this process.
+    pub pid: Option<u32>,
+    /// Only this thread.
+    pub tid: Option<u32>,
+    /// Only this user.
+    pub uid: Option<u32>,
+    /// Only descendants of this process, whose own traffic is left out.
+    pub follow: bool,
+    /// iotrace's own traffic.
+    pub own: OwnTraffic,
+    /// All types of file, not only regular files and disks.
+    pub all_files: bool,
+    /// Rows that the counter maps hold.
+    pub rows: u32,
+    /// Bytes of the ring buffer, a power of two of at least a page.
+    pub ring_bytes: u32,
+    /// Where the kernel's BTF is; `None` for the usual place.
+    pub btf: Option<PathBuf>,
+}
+
+/// Functions that fentry programs sit on, with the arguments that they rely on.
+const FUNCTIONS: [(&str, &[&str]); 3] = [
+    ("vfs_read", &["file", "buf", "count", "pos"]),
+    ("vfs_write", &["file", "buf", "count", "pos"]),
+    ("do_sys_openat2", &["dfd", "filename", "how"]),
+];
+
+/// The kernel function behind the helper of that name (since 5.11).
+const TASK_BTF_HELPER: &str = "bpf_get_current_task_btf";
+
+/// Everything that the loader needs to know of the running kernel.
+pub struct Plan {
+    pub layout: Layout,
+    pub settings: Settings,
+    pub syscalls: [u8; SYSCALL_TABLE],
+    /// Type ids of the functions that can be traced, or why not.
+    pub functions: Vec<(&'static str, Result<u32, String>)>,
+}
+
+/// Makes the plan.
+pub fn plan(request: &Request) -> Result<Plan, Unavailable> {
+    let path = request
+        .btf
+        .clone()
+        .unwrap_or_else(|| facts::VMLINUX_BTF.into());
+    let data = facts::read_btf(&path)?;
+    let bad = |reason: String| Unavailable::BadBtf {
+        path: path.clone(),
+        reason,
+    };
+    let names = wanted_names();
+    let btf = Btf::parse(data, names).map_err(|error| bad(error.to_string()))?;
+    let layout = layout(&btf).map_err(|missing| {
+        bad(format!(
+            "it has no {}, which iotrace needs to name files",
+            missing.join(", ")
+        ))
+    })?;
+    Ok(Plan {
+        layout,
+        settings: settings(request, btf.function(TASK_BTF_HELPER).is_some()),
+        syscalls: syscalls(request.what),
+        functions: FUNCTIONS
+            .into_iter()
+            .map(|(name, arguments)| (name, check(&btf, name, arguments)))
+            .collect(),
+    })
+}
+
+fn wanted_names() -> impl Iterator<Item = &'static str> {
+    let structs = Layout::FIELDS
+        .iter()
+        .filter_map(|(path, _)| path.split('.').next());
+    let functions = FUNCTIONS.into_iter().map(|(name, _)| name);
+    structs.chain(functions).chain([TASK_BTF_HELPER, "pt_regs"])
+}
+
+/// A function that is there with other arguments must not be traced.
+fn check(btf: &Btf, name: &str, expected: &[&str]) -> Result<u32, String> {
+    let id = btf
+        .function(name)
+        .ok_or_else(|| format!("this kernel has no function {name}"))?;
+    let found = btf.arguments(name).unwrap_or_default();
+    if found != expected {
+        return Err(format!(
+            "{name}({}) has other arguments than iotrace knows: {}",
+            expected.join(", "),
+            found.join(", ")
+        ));
+    }
+    Ok(id)
+}
+
+/// Registers that hold the number and the arguments of a system call as it
+/// returns, and the word that marks a 32-bit caller.
+#[cfg(target_arch = "x86_64")]
+mod arch {
+    pub const NR: &str = "pt_regs.orig_ax";
+    pub const ARGUMENTS: [(&str, u32); 4] = [
+        ("pt_regs.di", 0),
+        ("pt_regs.si", 0),
+        ("pt_regs.dx", 0),
+        ("pt_regs.r10", 0),
+    ];
+    /// `TS_COMPAT` (arch/x86/include/asm/thread_info.h).
+    pub const COMPAT: (&str, u32) = ("task_struct.thread_info.status", 0x2);
+}
+#[cfg(target_arch = "aarch64")]
+mod arch {
+    pub const NR: &str = "pt_regs.syscallno";
+    // The first argument's register holds the result by then.
+    pub const ARGUMENTS: [(&str, u32); 4] = [
+        ("pt_regs.orig_x0", 0),
+        ("pt_regs.regs", 8),
+        ("pt_regs.regs", 16),
+        ("pt_regs.regs", 24),
+    ];
+    /// `TIF_32BIT` (arch/arm64/include/asm/thread_info.h).
+    pub const COMPAT: (&str, u32) = ("task_struct.thread_info.flags", 1 << 22);
+}
+
+/// Fields that only narrow features hang on; without them those say less.
+const OPTIONAL: [&str; 3] = [
+    "nsproxy.mnt_ns",
+    "mnt_namespace.ns.inum",
+    "task_struct.nsproxy",
+];
+
+fn layout(btf: &Btf) -> Result<Layout, Vec<&'static str>> {
+    let mut layout = Layout::UNKNOWN;
+    let mut missing = Vec::new();
+    for (path, field) in Layout::FIELDS {
+        match btf.offset(path) {
+            Some(offset) => *field(&mut layout) = offset,
+            None if OPTIONAL.contains(path) => {
+                log::warn!("the kernel has no {path}: mount namespaces are not told");
+            }
+            None => missing.push(*path),
+        }
+    }
+    if !missing.is_empty() {
+        return Err(missing);
+    }
+    layout.regs_nr = btf.offset(arch::NR).unwrap_or(ABSENT);
+    for (slot, (path, add)) in layout.regs_arg.iter_mut().zip(arch::ARGUMENTS) {
+        *slot = btf.offset(path).map_or(ABSENT, |offset| offset + add);
+    }
+    layout.compat = btf.offset(arch::COMPAT.0).unwrap_or(ABSENT);
+    Ok(layout)
+}
+
+impl Plan {
+    /// Whether a backend can work at all, or why not.
+    pub fn allows(&self, backend: Backend) -> Result<(), String> {
+        let registers = self.layout.regs_arg.iter().chain([&self.layout.regs_nr]);
+        if backend == Backend::Syscall && registers.into_iter().any(|at| *at == ABSENT) {
+            return Err("the kernel does not tell where it saves registers".to_owned());
+        }
+        Ok(())
+    }
+}
+
+/// `S_IFREG >> 12` and `S_IFBLK >> 12` (include/uapi/linux/stat.h).
+const FILES_AND_DISKS: u32 = 1 << 0o10 | 1 << 0o6;
+
+fn settings(request: &Request, task_btf: bool) -> Settings {
+    let (ops, failed_only) = match request.what {
+        What::Transfers { read, write } => {
+            let read = if read { op::READ } else { 0 };
+            (read | if write { op::WRITE } else { 0 }, false)
+        }
+        What::Opens { failed_only } => (0, failed_only),
+    };
+    Settings {
+        wake_bytes: u64::from(request.ring_bytes) / 4,
+        self_tgid: match request.own {
+            OwnTraffic::Excluded => std::process::id(),
+            OwnTraffic::Included => 0,
+        },
+        tgid: request.pid.unwrap_or(0),
+        tid: request.tid.unwrap_or(0),
+        uid: request.uid.unwrap_or(0),
+        by_uid: u32::from(request.uid.is_some()),
+        follow: u32::from(request.follow),
+        ops,
+        file_types: if request.all_files { !0 } else { FILES_AND_DISKS },
+        failed_only: u32::from(failed_only),
+        task_btf: u32::from(task_btf),
+        compat_mask: arch::COMPAT.1,
+        opens: u32::from(matches!(request.what, What::Opens { .. })),
+    }
+}
+
+/// The running architecture's system calls.
+fn syscalls(what: What) -> [u8; SYSCALL_TABLE] {
+    let transfers = [
+        (libc::SYS_read, Syscall::Read),
+        (libc::SYS_pread64, Syscall::Read),
+        (libc::SYS_write, Syscall::Write),
+        (libc::SYS_pwrite64, Syscall::Write),
+    ];
+    let opens = [
+        #[cfg(target_arch = "x86_64")]
+        (libc::SYS_open, Syscall::Open),
+        #[cfg(target_arch = "x86_64")]
+        (libc::SYS_creat, Syscall::Creat),
+        (libc::SYS_openat, Syscall::Openat),
+        (libc::SYS_openat2, Syscall::Openat2),
+    ];
+    let mut table = [0; SYSCALL_TABLE];
+    let mut set = |calls: &[(libc::c_long, Syscall)]| {
+        for (nr, call) in calls {
+            table[*nr as usize] = *call as u8;
+        }
+    };
+    match what {
+        What::Transfers { .. } => set(&transfers),
+        What::Opens { .. } => set(&opens),
+    }
+    table
+}

@@ -1,0 +1,206 @@
+//! The few bpf(2) commands that aya has no function for.
+
+use std::{
+    io,
+    os::fd::{AsRawFd as _, BorrowedFd, FromRawFd as _, OwnedFd},
+};
+
+// Commands (include/uapi/linux/bpf.h).
+const BPF_MAP_CREATE: libc::c_int = 0;
+const BPF_MAP_LOOKUP_ELEM: libc::c_int = 1;
+const BPF_MAP_UPDATE_ELEM: libc::c_int = 2;
+const BPF_OBJ_GET_INFO_BY_FD: libc::c_int = 15;
+const BPF_MAP_LOOKUP_AND_DELETE_BATCH: libc::c_int = 25;
+
+const BPF_MAP_TYPE_ARRAY_OF_MAPS: u32 = 12;
+
+/// Calls bpf(2).
+///
+/// # Safety
+/// `attr` is the argument of `command`, and what it points to is as that
+/// command needs it.
+unsafe fn bpf<T>(command: libc::c_int, attr: &mut T) -> io::Result<libc::c_long> {
+    // SAFETY: the caller vouches for the attribute, whose size goes with it.
+    let result = unsafe { libc::syscall(libc::SYS_bpf, command, &raw mut *attr, size_of::<T>()) };
+    if result < 0 {
+        return Err(io::Error::last_os_error());
+    }
+    Ok(result)
+}
+
+/// `bpf_attr.batch`.
+#[repr(C)]
+#[derive(Default)]
+struct BatchAttr {
+    in_batch: u64,
+    out_batch: u64,
+    keys: u64,
+    values: u64,
+    count: u32,
+    map_fd: u32,
+    elem_flags: u64,
+    flags: u64,
+}
+
+/// Takes all elements out of a hash map and hands them to `each`.
+///
+/// Nothing else may write to the map meanwhile. One call of the kernel moves
+/// thousands of elements, 5 to 6 times cheaper than one by one. The command is
+/// older (5.6) than the ring buffer (5.8), so each supported kernel has it.
+pub fn take_all<K: aya::Pod + Default, V: aya::Pod + Default>(
+    map: BorrowedFd<'_>,
+    mut each: impl FnMut(&K, &V),
+) -> io::Result<()> {
+    let mut room = 4096;
+    let mut keys = vec![K::default(); room];
+    let mut values = vec![V::default(); room];
+    // The kernel's place in the table: a bucket number.
+    let mut place: Option<u32> = None;
+    loop {
+        let mut next = 0u32;
+        let mut attr = BatchAttr {
+            in_batch: place.as_ref().map_or(0, |place| &raw const *place as u64),
+            out_batch: &raw mut next as u64,
+            keys: keys.as_mut_ptr() as u64,
+            values: values.as_mut_ptr() as u64,
+            count: room as u32,
+            map_fd: map.as_raw_fd() as u32,
+            ..BatchAttr::default()
+        };
+        // SAFETY: both arrays have room for `count` elements of the map's types.
+        let result = unsafe { bpf(BPF_MAP_LOOKUP_AND_DELETE_BATCH, &mut attr) };
+        let done = match &result {
+            Ok(_) => false,
+            Err(error) => match error.raw_os_error() {
+                Some(libc::ENOENT) => true,
+                // One bucket has more elements than there is room for.
+                Some(libc::ENOSPC) => {
+                    room *= 2;
+                    keys.resize(room, K::default());
+                    values.resize(room, V::default());
+                    continue;
+                }
+                Some(libc::EINTR | libc::EAGAIN) => continue,
+                _ => return result.map(|_| ()),
+            },
+        };
+        let count = attr.count as usize;
+        for (key, value) in keys[..count].iter().zip(&values[..count]) {
+            each(key, value);
+        }
+        if done {
+            return Ok(());
+        }
+        place = Some(next);
+    }
+}
+
+/// `bpf_attr` of `BPF_MAP_CREATE`, as far as it is needed.
+#[repr(C)]
+#[derive(Default)]
+struct CreateAttr {
+    map_type: u32,
+    key_size: u32,
+    value_size: u32,
+    max_entries: u32,
+    map_flags: u32,
+    inner_map_fd: u32,
+}
+
+/// `bpf_attr` of commands on one element.
+#[repr(C)]
+#[derive(Default)]
+struct ElementAttr {
+    map_fd: u32,
+    pad: u32,
+    key: u64,
+    value: u64,
+    flags: u64,
+}
+
+/// Largest value, in bytes, of a map that [`contains`] may be asked of.
+pub const LARGEST_MEMBER: usize = 64;
+
+/// Whether a map with 64-bit keys and values of at most [`LARGEST_MEMBER`] bytes
+/// has this key.
+pub fn contains(map: BorrowedFd<'_>, key: u64) -> bool {
+    let mut value = [0u8; LARGEST_MEMBER];
+    let mut attr = ElementAttr {
+        map_fd: map.as_raw_fd() as u32,
+        key: &raw const key as u64,
+        value: value.as_mut_ptr() as u64,
+        ..ElementAttr::default()
+    };
+    // SAFETY: the key has the map's size and the value has room enough.
+    unsafe { bpf(BPF_MAP_LOOKUP_ELEM, &mut attr) }.is_ok()
+}
+
+/// Waits until every program that runs now has ended.
+///
+/// An update of a map of maps promises just that: when it returns, no program
+/// still sees the old inner map (`maybe_wait_bpf_programs`, kernel/bpf/syscall.c,
+/// since 4.20). The map itself is of no use.
+pub struct Barrier {
+    outer: OwnedFd,
+    inner: OwnedFd,
+}
+
+impl Barrier {
+    /// Makes the map; `like` is any map, only its type and size matter.
+    pub fn new(like: BorrowedFd<'_>) -> io::Result<Self> {
+        let mut attr = CreateAttr {
+            map_type: BPF_MAP_TYPE_ARRAY_OF_MAPS,
+            key_size: 4,
+            value_size: 4,
+            max_entries: 1,
+            inner_map_fd: like.as_raw_fd() as u32,
+            ..CreateAttr::default()
+        };
+        // SAFETY: no pointers.
+        let fd = unsafe { bpf(BPF_MAP_CREATE, &mut attr) }?;
+        Ok(Self {
+            // SAFETY: the kernel just gave us this descriptor.
+            outer: unsafe { OwnedFd::from_raw_fd(fd as i32) },
+            inner: like.try_clone_to_owned()?,
+        })
+    }
+
+    /// Blocks for an RCU grace period, typically 5 to 30 ms.
+    pub fn wait(&self) -> io::Result<()> {
+        let key = 0u32;
+        let value = self.inner.as_raw_fd();
+        let mut attr = ElementAttr {
+            map_fd: self.outer.as_raw_fd() as u32,
+            key: &raw const key as u64,
+            value: &raw const value as u64,
+            ..ElementAttr::default()
+        };
+        // SAFETY: key and value live on this stack frame and have 4 bytes each.
+        unsafe { bpf(BPF_MAP_UPDATE_ELEM, &mut attr) }.map(|_| ())
+    }
+}
+
+/// `bpf_attr.info`.
+#[repr(C)]
+struct InfoAttr {
+    bpf_fd: u32,
+    info_len: u32,
+    info: u64,
+}
+
+/// Where `recursion_misses` stands in `struct bpf_prog_info` (since 5.12).
+const RECURSION_MISSES: usize = 208;
+
+/// How often the kernel did not run a program because it was already active on
+/// that CPU; 0 where the kernel does not tell.
+pub fn recursion_misses(program: BorrowedFd<'_>) -> io::Result<u64> {
+    let mut info = [0u64; (RECURSION_MISSES + 8) / 8];
+    let mut attr = InfoAttr {
+        bpf_fd: program.as_raw_fd() as u32,
+        info_len: size_of_val(&info) as u32,
+        info: info.as_mut_ptr() as u64,
+    };
+    // SAFETY: the buffer has `info_len` bytes; the kernel fills at most those.
+    unsafe { bpf(BPF_OBJ_GET_INFO_BY_FD, &mut attr) }?;
+    Ok(info[RECURSION_MISSES / 8])
+}

@@ -1,0 +1,191 @@
+//! NDJSON: one object a line. A table of fields per kind of record is the only
+//! place where their names stand; docs/events.md is checked against it.
+
+use base64::{Engine as _, engine::general_purpose::STANDARD};
+use jiff::Timestamp;
+
+use crate::event::Time;
+
+/// A field of a record.
+pub struct Field<R: 'static> {
+    /// Its name; units stand in it.
+    pub name: &'static str,
+    /// What it means, for docs/events.md.
+    pub doc: &'static str,
+    /// Writes its value. What is not written is absent: unknown is never 0.
+    pub put: fn(&R, Slot<'_>),
+}
+
+/// Place for one value.
+pub struct Slot<'a> {
+    out: &'a mut Vec<u8>,
+    name: &'static str,
+}
+
+/// Writes a record.
+pub fn write<R>(out: &mut Vec<u8>, kind: &'static str, fields: &[Field<R>], record: &R) {
+    out.extend_from_slice(b"{\"type\":\"");
+    out.extend_from_slice(kind.as_bytes());
+    out.push(b'"');
+    for field in fields {
+        (field.put)(
+            record,
+            Slot {
+                out,
+                name: field.name,
+            },
+        );
+    }
+    out.extend_from_slice(b"}\n");
+}
+
+impl Slot<'_> {
+    fn key(&mut self) -> &mut Vec<u8> {
+        self.out.extend_from_slice(b",\"");
+        self.out.extend_from_slice(self.name.as_bytes());
+        self.out.extend_from_slice(b"\":");
+        self.out
+    }
+
+    /// A whole number.
+    pub fn number(mut self, value: u64) {
+        let mut digits = itoa::Buffer::new();
+        self.key().extend_from_slice(digits.format(value).as_bytes());
+    }
+
+    /// A number with a fraction of four digits.
+    pub fn fraction(mut self, value: f64) {
+        let text = format!("{value:.4}");
+        self.key().extend_from_slice(text.as_bytes());
+    }
+
+    /// `true`; `false` is written too where it is known.
+    pub fn flag(mut self, value: bool) {
+        let text: &[u8] = if value { b"true" } else { b"false" };
+        self.key().extend_from_slice(text);
+    }
+
+    /// Only `true`.
+    pub fn mark(self, value: bool) {
+        if value {
+            self.flag(true);
+        }
+    }
+
+    /// Text. Bytes that are not UTF-8 become U+FFFD; see [`Slot::raw`].
+    pub fn text(mut self, bytes: &[u8]) {
+        quote(self.key(), &String::from_utf8_lossy(bytes));
+    }
+
+    /// Base64 of what [`Slot::text`] could only show with losses.
+    pub fn raw(mut self, bytes: &[u8]) {
+        if std::str::from_utf8(bytes).is_err() {
+            let encoded = STANDARD.encode(bytes);
+            quote(self.key(), &encoded);
+        }
+    }
+
+    /// A point in time: RFC 3339, UTC, nanoseconds.
+    pub fn time(mut self, time: Time) {
+        let text = rfc3339(time);
+        quote(self.key(), &text);
+    }
+
+    /// A list of words.
+    pub fn words<'w>(mut self, words: impl Iterator<Item = &'w str>) {
+        let out = self.key();
+        out.push(b'[');
+        for (n, word) in words.enumerate() {
+            if n > 0 {
+                out.push(b',');
+            }
+            quote(out, word);
+        }
+        out.push(b']');
+    }
+
+    /// An object of numbers.
+    pub fn numbers<'n>(mut self, numbers: impl Iterator<Item = (&'n str, u64)>) {
+        let out = self.key();
+        out.push(b'{');
+        for (n, (name, value)) in numbers.enumerate() {
+            if n > 0 {
+                out.push(b',');
+            }
+            quote(out, name);
+            out.push(b':');
+            let mut digits = itoa::Buffer::new();
+            out.extend_from_slice(digits.format(value).as_bytes());
+        }
+        out.push(b'}');
+    }
+}
+
+fn quote(out: &mut Vec<u8>, text: &str) {
+    let plain = |byte: &u8| (0x20..0x7f).contains(byte) && !matches!(byte, b'"' | b'\\');
+    if text.as_bytes().iter().all(plain) {
+        out.push(b'"');
+        out.extend_from_slice(text.as_bytes());
+        out.push(b'"');
+    } else if serde_json::to_writer(&mut *out, text).is_err() {
+        // A string into memory: there is no way for it to fail.
+        out.extend_from_slice(b"\"\"");
+    }
+}
+
+/// `2024-06-01T12:00:00.000000001Z`.
+pub fn rfc3339(time: Time) -> String {
+    let timestamp = Timestamp::from_nanosecond(i128::from(time.0)).unwrap_or_default();
+    format!("{timestamp:.9}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use serde_json::Value;
+
+    const FIELDS: [Field<Vec<u8>>; 2] = [
+        Field {
+            name: "path",
+            doc: "",
+            put: |bytes, slot| slot.text(bytes),
+        },
+        Field {
+            name: "path_b64",
+            doc: "",
+            put: |bytes, slot| slot.raw(bytes),
+        },
+    ];
+
+    fn lossless(bytes: &Vec<u8>) -> Result<(), TestCaseError> {
+        let mut out = Vec::new();
+        write(&mut out, "test", &FIELDS, bytes);
+        prop_assert_eq!(out.iter().filter(|byte| **byte == b'\n').count(), 1);
+        prop_assert!(std::str::from_utf8(&out).is_ok());
+        let value: Value = serde_json::from_slice(&out).expect("valid JSON");
+        let found = match &value["path_b64"] {
+            Value::String(encoded) => STANDARD.decode(encoded).expect("valid base64"),
+            _ => value["path"].as_str().unwrap_or_default().as_bytes().to_vec(),
+        };
+        prop_assert_eq!(&found, bytes);
+        Ok(())
+    }
+
+    proptest! {
+        #[test]
+        fn any_bytes_survive(bytes: Vec<u8>) {
+            lossless(&bytes)?;
+        }
+
+        #[test]
+        fn any_text_survives(text: String) {
+            lossless(&text.into_bytes())?;
+        }
+    }
+
+    #[test]
+    fn times_are_utc_with_nanoseconds() {
+        assert_eq!(rfc3339(Time(1_000_000_007)), "1970-01-01T00:00:01.000000007Z");
+    }
+}

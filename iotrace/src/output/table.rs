@@ -1,0 +1,144 @@
+//! Text tables with fixed columns. The last column has the rest of the line.
+
+use unicode_width::{UnicodeWidthChar as _, UnicodeWidthStr as _};
+
+/// A column.
+#[derive(Clone, Copy)]
+pub struct Column<R: 'static> {
+    /// Its title.
+    pub title: &'static str,
+    /// Least width, in cells of the terminal. Longer values push the rest to the
+    /// right rather than be wrong.
+    pub width: usize,
+    /// Where the value stands in it.
+    pub align: Align,
+    /// Appends the value, which must be safe to print.
+    pub cell: fn(&R, &mut String),
+}
+
+/// Side of a column at which values stand.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Align {
+    /// Words.
+    Left,
+    /// Numbers.
+    Right,
+}
+
+/// Writes the titles.
+pub fn titles<R>(out: &mut Vec<u8>, columns: &[Column<R>], width: Option<usize>) {
+    let mut line = String::new();
+    for (n, column) in columns.iter().enumerate() {
+        let last = n + 1 == columns.len();
+        pad(&mut line, column.title, column, last);
+    }
+    finish(out, line, width);
+}
+
+/// Writes a row. What does not fit into `width` is cut out of the last column,
+/// from its beginning: the end of a path tells more.
+pub fn row<R>(out: &mut Vec<u8>, columns: &[Column<R>], row: &R, width: Option<usize>) {
+    let mut line = String::new();
+    let mut cell = String::new();
+    for (n, column) in columns.iter().enumerate() {
+        cell.clear();
+        (column.cell)(row, &mut cell);
+        let last = n + 1 == columns.len();
+        let text = match width {
+            Some(width) if last => tail(&cell, width.saturating_sub(line.width())),
+            _ => cell.as_str().into(),
+        };
+        pad(&mut line, &text, column, last);
+    }
+    finish(out, line, width);
+}
+
+fn pad<R>(line: &mut String, text: &str, column: &Column<R>, last: bool) {
+    let space = column.width.saturating_sub(text.width());
+    if column.align == Align::Right {
+        line.extend(std::iter::repeat_n(' ', space));
+    }
+    line.push_str(text);
+    if !last {
+        if column.align == Align::Left {
+            line.extend(std::iter::repeat_n(' ', space));
+        }
+        line.push(' ');
+    }
+}
+
+fn finish(out: &mut Vec<u8>, mut line: String, width: Option<usize>) {
+    if let Some(width) = width {
+        let mut used = 0;
+        let end = line.char_indices().find(|(_, character)| {
+            used += character.width().unwrap_or(0);
+            used > width
+        });
+        if let Some((end, _)) = end {
+            line.truncate(end);
+        }
+    }
+    out.extend_from_slice(line.trim_end().as_bytes());
+    out.push(b'\n');
+}
+
+/// Least room in which a cut value still says something.
+const LEAST: usize = 8;
+
+/// The end of `text` that fits into `width`.
+fn tail(text: &str, width: usize) -> std::borrow::Cow<'_, str> {
+    if text.width() <= width || width < LEAST {
+        return text.into();
+    }
+    let mut used = 1;
+    let start = text.char_indices().rev().find(|(_, character)| {
+        used += character.width().unwrap_or(0);
+        used > width
+    });
+    let from = start.map_or(0, |(at, character)| at + character.len_utf8());
+    format!("…{}", &text[from..]).into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const COLUMNS: [Column<(u32, &str)>; 2] = [
+        Column {
+            title: "N",
+            width: 4,
+            align: Align::Right,
+            cell: |row, cell| cell.push_str(&row.0.to_string()),
+        },
+        Column {
+            title: "FILE",
+            width: 0,
+            align: Align::Left,
+            cell: |row, cell| cell.push_str(row.1),
+        },
+    ];
+
+    fn line(width: Option<usize>) -> String {
+        let mut out = Vec::new();
+        row(&mut out, &COLUMNS, &(12, "/srv/日本/data.db"), width);
+        String::from_utf8(out).expect("text")
+    }
+
+    #[test]
+    fn a_pipe_gets_the_whole_value() {
+        assert_eq!(line(None), "  12 /srv/日本/data.db\n");
+    }
+
+    #[test]
+    fn a_narrow_terminal_gets_the_end_of_it() {
+        assert_eq!(line(Some(18)), "  12 …日本/data.db\n".replace("日", "").as_str());
+        assert_eq!(line(Some(40)), "  12 /srv/日本/data.db\n");
+    }
+
+    #[test]
+    fn no_line_is_wider_than_the_terminal() {
+        for width in 1..40 {
+            assert!(line(Some(width)).trim_end().width() <= width, "{width}");
+        }
+    }
+}

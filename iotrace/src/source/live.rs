@@ -1,0 +1,145 @@
+//! Events of the running kernel.
+
+use std::{io, time::Duration};
+
+use tokio::{
+    io::{Interest, unix::AsyncFd},
+    time::{Instant, sleep_until},
+};
+
+use super::{EventSource, Status};
+use crate::{
+    decode::{self, Record},
+    error::Failure,
+    event::{Event, Tick},
+    kernel::{Attached, Counters, Interval, Names, Ring, What},
+    system::{clock::Clock, host::Host},
+};
+
+/// How often what is looked at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Pace {
+    /// Time between ticks.
+    pub tick: Duration,
+    /// Longest time that a record lies in the ring.
+    pub latency: Duration,
+}
+
+/// The running kernel as a source.
+pub struct Live {
+    ring: AsyncFd<Ring>,
+    counters: Counters,
+    names: Names,
+    clock: Clock,
+    host: Host,
+    pace: Pace,
+    counting: bool,
+    /// When the interval began.
+    began: Instant,
+    next_tick: Instant,
+    /// Detaches when dropped; after everything that reads from it.
+    _attached: Attached,
+}
+
+impl Live {
+    /// Reads what `attached` delivers.
+    pub fn new(mut attached: Attached, what: What, host: Host, pace: Pace) -> Result<Self, Failure> {
+        let ring = Ring::new(&mut attached)?;
+        // SAFETY: the ring owns its descriptor and keeps it open until it is
+        // dropped, and with it the registration.
+        let ring = unsafe { AsyncFd::register_with_interest(ring, Interest::READABLE) };
+        let now = Instant::now();
+        Ok(Self {
+            ring: ring.map_err(|error| wait_error(error.into()))?,
+            counters: Counters::new(&mut attached)?,
+            names: Names::default(),
+            clock: Clock::new(),
+            host,
+            pace,
+            counting: matches!(what, What::Transfers { .. }),
+            began: now,
+            next_tick: now + pace.tick,
+            _attached: attached,
+        })
+    }
+
+    fn drain(&mut self, events: &mut Vec<Event>) {
+        let (names, clock) = (&mut self.names, &self.clock);
+        self.ring.get_mut().drain(|bytes| match decode::record(bytes) {
+            Ok(Record::Name { file, path }) => names.learn(file, path),
+            Ok(Record::Open(mut open)) => {
+                open.time = clock.real(open.time);
+                events.push(Event::Open(open));
+            }
+            // The object is built with this program: this is a bug, not a loss.
+            Err(error) => log::error!("the kernel sent what can not be read: {error}"),
+        });
+    }
+
+    fn tick(&mut self, events: &mut Vec<Event>) -> Result<(), Failure> {
+        let interval = if self.counting {
+            self.counters.take()?
+        } else {
+            Interval::default()
+        };
+        let now = Instant::now();
+        // Names of this interval's files are in the ring by now.
+        self.drain(events);
+        self.clock = Clock::new();
+        let mut lost = self.counters.lost()?;
+        let mut seen = interval.overflow;
+        for (key, row) in &interval.rows {
+            let mut io = decode::io(key, row);
+            self.names.resolve(&mut io);
+            seen += io.counts;
+            events.push(Event::Io(io));
+        }
+        // The promise that is checked at every tick. It can not break but by a
+        // bug; then it must show.
+        lost.add("unbalanced", u64::from(seen != interval.total));
+        self.names.tick();
+        events.push(Event::Tick(Tick {
+            time: self.clock.now(),
+            interval_ns: (now - self.began).as_nanos() as u64,
+            total: interval.total,
+            overflow: interval.overflow,
+            lost,
+            load: self.host.load(),
+        }));
+        self.began = now;
+        Ok(())
+    }
+}
+
+impl EventSource for Live {
+    async fn next(&mut self, events: &mut Vec<Event>) -> Result<Status, Failure> {
+        let look = Instant::now() + self.pace.latency;
+        tokio::select! {
+            ready = self.ring.readable() => ready.map_err(wait_error)?.clear_ready(),
+            () = sleep_until(look.min(self.next_tick)) => {}
+        }
+        let now = Instant::now();
+        if now < self.next_tick {
+            self.drain(events);
+            return Ok(Status::More);
+        }
+        // Ticks that were missed are not made up for.
+        while self.next_tick <= now {
+            self.next_tick += self.pace.tick;
+        }
+        self.tick(events)?;
+        Ok(Status::More)
+    }
+
+    fn finish(&mut self, events: &mut Vec<Event>) -> Result<(), Failure> {
+        self.tick(events)
+    }
+}
+
+fn wait_error(source: io::Error) -> Failure {
+    Failure::Wait {
+        what: "events",
+        source,
+    }
+}
+

@@ -1,0 +1,33 @@
+//! Where events come from: the seam between the kernel and the commands.
+
+mod live;
+mod replay;
+
+pub use live::{Live, Pace};
+pub use replay::Replay;
+
+use crate::{error::Failure, event::Event};
+
+/// Whether more may come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Status {
+    /// Go on.
+    More,
+    /// The source is used up.
+    End,
+}
+
+/// A stream of events.
+#[expect(
+    async_fn_in_trait,
+    reason = "used with concrete types on a current-thread runtime only"
+)]
+pub trait EventSource {
+    /// Waits until there is something to do, and appends what happened. Dropping
+    /// the future while it waits loses nothing.
+    async fn next(&mut self, events: &mut Vec<Event>) -> Result<Status, Failure>;
+
+    /// Appends what has happened since, with a last tick for the started
+    /// interval.
+    fn finish(&mut self, events: &mut Vec<Event>) -> Result<(), Failure>;
+}

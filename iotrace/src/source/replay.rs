@@ -1,0 +1,29 @@
+//! Events held in memory: the other way into the commands.
+
+use super::{EventSource, Status};
+use crate::{error::Failure, event::Event};
+
+/// Gives out events that are there already, one batch.
+#[derive(Debug, Default)]
+pub struct Replay {
+    events: Vec<Event>,
+}
+
+impl Replay {
+    /// A source of these events.
+    pub fn new(events: Vec<Event>) -> Self {
+        Self { events }
+    }
+}
+
+impl EventSource for Replay {
+    async fn next(&mut self, events: &mut Vec<Event>) -> Result<Status, Failure> {
+        events.append(&mut self.events);
+        Ok(Status::End)
+    }
+
+    fn finish(&mut self, events: &mut Vec<Event>) -> Result<(), Failure> {
+        events.append(&mut self.events);
+        Ok(())
+    }
+}

@@ -1,0 +1,5 @@
+//! The system outside the tracer: `/proc` and clocks.
+
+pub mod clock;
+pub mod host;
+pub mod process;

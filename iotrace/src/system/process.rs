@@ -1,0 +1,33 @@
+//! Processes, as far as `/proc` tells.
+
+use procfs::process::Process;
+
+/// Whether a process (thread group) of this id exists.
+pub fn exists(pid: u32) -> bool {
+    i32::try_from(pid).is_ok_and(|pid| {
+        Process::new(pid)
+            .and_then(|process| process.status())
+            .is_ok_and(|status| status.tgid == pid)
+    })
+}
+
+/// Whether a thread of this id exists.
+pub fn thread_exists(tid: u32) -> bool {
+    // `/proc/TID` is there for every thread, though it is not listed.
+    i32::try_from(tid).is_ok_and(|tid| Process::new(tid).is_ok())
+}
+
+/// Resident memory of this process, bytes.
+pub fn resident_bytes() -> Option<u64> {
+    let memory = Process::myself().ok()?.statm().ok()?;
+    Some(memory.resident * procfs::page_size())
+}
+
+/// Whether process ids as this process sees them are those of the kernel: not
+/// so inside a PID namespace.
+pub fn in_initial_pid_namespace() -> bool {
+    /// `PROC_PID_INIT_INO` (include/linux/proc_ns.h).
+    const INITIAL: u64 = 0xEFFF_FFFC;
+    use std::os::unix::fs::MetadataExt as _;
+    std::fs::metadata("/proc/self/ns/pid").map_or(true, |namespace| namespace.ino() == INITIAL)
+}

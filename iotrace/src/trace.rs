@@ -1,0 +1,137 @@
+//! Sets up tracing for a command: privileges, programs, source, loop, summary.
+
+use std::{
+    ffi::OsString,
+    fs,
+    time::{Duration, Instant},
+};
+
+use crate::{
+    commands::{Header, View},
+    error::{Error, Failure},
+    event::Lost,
+    exit::Exit,
+    kernel::{self, Attached, Request},
+    output::{Output, units},
+    run::{self, Stop},
+    source::{Live, Pace},
+    system::{clock::Clock, host::Host, process},
+};
+
+/// A tracing command, ready to run.
+pub struct Trace<'a> {
+    /// Its name.
+    pub name: &'static str,
+    /// What the kernel has to do for it.
+    pub request: Request,
+    /// How often it looks.
+    pub pace: Pace,
+    /// When it ends by itself.
+    pub duration: Option<Duration>,
+    /// NDJSON instead of text.
+    pub json: bool,
+    /// How much to tell on stderr.
+    pub verbose: u8,
+    /// The command to trace, if any.
+    pub command: &'a [OsString],
+}
+
+impl Trace<'_> {
+    /// Traces and shows, until the end.
+    pub fn run(self, view: impl View) -> Result<Exit, Error> {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .map_err(|source| Failure::Wait {
+                what: "events",
+                source,
+            })?;
+        runtime.block_on(self.trace(view))
+    }
+
+    async fn trace(self, mut view: impl View) -> Result<Exit, Error> {
+        let started = Instant::now();
+        kernel::check_privileges()?;
+        let mut stop = Stop::new(self.duration)?;
+        let mut attached = kernel::attach(&self.request)?;
+        if self.verbose > 1 {
+            attached.forward_log();
+        }
+        let header = Header {
+            time: Clock::new().now(),
+            backend: attached.backend.name(),
+            not_seen: attached.backend.blind_spots(),
+            kernel: kernel_release(),
+            command: self.name,
+        };
+        self.tell_set_up(&attached, started);
+        let host = Host::new("/proc");
+        let mut source = Live::new(attached, self.request.what, host, self.pace)?;
+
+        let mut out = Output::stdout();
+        view.begin(&header, &mut out).map_err(Failure::Output)?;
+        if let Err(error) = out.flush() {
+            return closed_pipe(error);
+        }
+        // From here on: the programs are attached, so nothing is missed.
+        stop.start(self.command)?;
+        let (exit, lost) = run::run(&mut source, &mut view, &mut out, &mut stop).await?;
+        if !self.json {
+            eprintln!("iotrace: {}; {}", view.summary(), describe(&lost));
+        }
+        Ok(exit)
+    }
+
+    fn tell_set_up(&self, attached: &Attached, started: Instant) {
+        if !process::in_initial_pid_namespace() {
+            eprintln!(
+                "iotrace: in a PID namespace: ids are those of the host, and iotrace's own \
+                 operations are shown"
+            );
+        }
+        if self.verbose > 0 {
+            for (backend, reason) in &attached.refused {
+                eprintln!("iotrace: backend {backend} refused: {reason}");
+            }
+            eprintln!(
+                "iotrace: attached in {} ms; resident {}, kernel maps {}",
+                started.elapsed().as_millis(),
+                process::resident_bytes().map_or("unknown".to_owned(), units::bytes),
+                units::bytes(kernel::map_memory()),
+            );
+        }
+        if !self.json {
+            eprintln!(
+                "iotrace: tracing with backend {}; {}. Ctrl-C ends.",
+                attached.backend.name(),
+                attached.backend.blind_spots(),
+            );
+        }
+    }
+}
+
+/// Who closes the pipe before anything came does not want anything.
+fn closed_pipe(error: std::io::Error) -> Result<Exit, Error> {
+    if error.kind() == std::io::ErrorKind::BrokenPipe {
+        return Ok(Exit::Done);
+    }
+    Err(Failure::Output(error).into())
+}
+
+fn kernel_release() -> String {
+    let release = fs::read_to_string("/proc/sys/kernel/osrelease");
+    release.map_or("unknown".to_owned(), |release| release.trim_end().to_owned())
+}
+
+/// Losses in words.
+fn describe(lost: &Lost) -> String {
+    if lost.total() == 0 {
+        return "nothing lost".to_owned();
+    }
+    let causes: Vec<String> = lost
+        .iter()
+        .filter(|(_, count)| *count > 0)
+        .map(|(cause, count)| format!("{cause} {count}"))
+        .collect();
+    format!("LOST: {}", causes.join(", "))
+}

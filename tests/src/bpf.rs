@@ -1,0 +1,107 @@
+//! The ids of everything BPF that lives in the kernel, by raw `bpf(2)`.
+//!
+//! This is the only proof that a killed tracer left nothing: a program that is
+//! still attached has an id whether or not a process holds a descriptor of it.
+
+use std::collections::BTreeSet;
+use std::fmt;
+use std::mem;
+
+use anyhow::{Result, bail};
+
+const PROG_GET_NEXT_ID: libc::c_long = 11;
+const MAP_GET_NEXT_ID: libc::c_long = 12;
+const LINK_GET_NEXT_ID: libc::c_long = 31;
+
+/// The part of `union bpf_attr` that the `*_GET_NEXT_ID` commands use.
+#[repr(C)]
+#[derive(Default)]
+struct NextId {
+    start_id: u32,
+    next_id: u32,
+    open_flags: u32,
+}
+
+/// Ids of all programs, maps and links of the machine.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Objects {
+    /// Loaded programs.
+    pub programs: BTreeSet<u32>,
+    /// Maps.
+    pub maps: BTreeSet<u32>,
+    /// Links: attachments.
+    pub links: BTreeSet<u32>,
+}
+
+impl Objects {
+    /// What lives now. Needs root.
+    pub fn now() -> Result<Self> {
+        Ok(Self {
+            programs: walk(PROG_GET_NEXT_ID)?,
+            maps: walk(MAP_GET_NEXT_ID)?,
+            links: walk(LINK_GET_NEXT_ID)?,
+        })
+    }
+
+    /// What is here and was not there.
+    pub fn since(&self, earlier: &Self) -> Self {
+        Self {
+            programs: &self.programs - &earlier.programs,
+            maps: &self.maps - &earlier.maps,
+            links: &self.links - &earlier.links,
+        }
+    }
+
+    /// What is in both.
+    pub fn common(&self, other: &Self) -> Self {
+        Self {
+            programs: &self.programs & &other.programs,
+            maps: &self.maps & &other.maps,
+            links: &self.links & &other.links,
+        }
+    }
+
+    /// Whether there is nothing.
+    pub fn is_empty(&self) -> bool {
+        self.programs.is_empty() && self.maps.is_empty() && self.links.is_empty()
+    }
+}
+
+impl fmt::Display for Objects {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "programs {:?}, maps {:?}, links {:?}",
+            self.programs, self.maps, self.links
+        )
+    }
+}
+
+/// Every id that one `*_GET_NEXT_ID` command knows.
+fn walk(command: libc::c_long) -> Result<BTreeSet<u32>> {
+    let mut ids = BTreeSet::new();
+    let mut attribute = NextId::default();
+    loop {
+        // SAFETY: the kernel reads and writes `size_of::<NextId>()` bytes of a live, exclusive reference.
+        let result = unsafe {
+            libc::syscall(
+                libc::SYS_bpf,
+                command,
+                &raw mut attribute,
+                mem::size_of::<NextId>(),
+            )
+        };
+        if result == 0 {
+            ids.insert(attribute.next_id);
+            attribute.start_id = attribute.next_id;
+            continue;
+        }
+        match nix::errno::Errno::last() {
+            nix::errno::Errno::ENOENT => return Ok(ids),
+            error => bail!(
+                "bpf(2) command {command} after id {}: {error}",
+                attribute.start_id
+            ),
+        }
+    }
+}

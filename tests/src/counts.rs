@@ -1,0 +1,144 @@
+//! Operations and bytes: what a workload counts and what iotrace must report.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::iter::Sum;
+use std::ops::{Add, AddAssign};
+
+use anyhow::{Result, bail};
+use serde::{Deserialize, Serialize};
+
+/// Successful operations and the bytes that they moved.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Counts {
+    /// Calls that read and did not fail, those at the end of the file included.
+    pub reads: u64,
+    /// Calls that wrote and did not fail.
+    pub writes: u64,
+    /// Sum of what the reads returned.
+    pub read_bytes: u64,
+    /// Sum of what the writes returned.
+    pub write_bytes: u64,
+}
+
+impl Counts {
+    /// Nothing happened.
+    pub const ZERO: Self = Self {
+        reads: 0,
+        writes: 0,
+        read_bytes: 0,
+        write_bytes: 0,
+    };
+
+    /// Only the reading half.
+    pub fn only_reads(self) -> Self {
+        Self {
+            writes: 0,
+            write_bytes: 0,
+            ..self
+        }
+    }
+
+    /// Only the writing half.
+    pub fn only_writes(self) -> Self {
+        Self {
+            reads: 0,
+            read_bytes: 0,
+            ..self
+        }
+    }
+}
+
+impl Add for Counts {
+    type Output = Self;
+
+    fn add(self, other: Self) -> Self {
+        Self {
+            reads: self.reads + other.reads,
+            writes: self.writes + other.writes,
+            read_bytes: self.read_bytes + other.read_bytes,
+            write_bytes: self.write_bytes + other.write_bytes,
+        }
+    }
+}
+
+impl AddAssign for Counts {
+    fn add_assign(&mut self, other: Self) {
+        *self = *self + other;
+    }
+}
+
+impl Sum for Counts {
+    fn sum<I: Iterator<Item = Self>>(counts: I) -> Self {
+        counts.fold(Self::ZERO, Add::add)
+    }
+}
+
+impl fmt::Display for Counts {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "{} reads of {} bytes, {} writes of {} bytes",
+            self.reads, self.read_bytes, self.writes, self.write_bytes
+        )
+    }
+}
+
+/// Compares what was reported with what was done, and tells every difference
+/// up to a number that a person reads.
+pub fn compare<K: Ord + fmt::Debug>(
+    done: &BTreeMap<K, Counts>,
+    reported: &BTreeMap<K, Counts>,
+) -> Result<()> {
+    const TOLD: usize = 20;
+    let mut wrong = Vec::new();
+    for (key, expected) in done {
+        match reported.get(key) {
+            None => wrong.push(format!("{key:?}: not reported, but did {expected}")),
+            Some(seen) if seen != expected => {
+                wrong.push(format!("{key:?}: reported {seen}, but did {expected}"));
+            }
+            Some(_) => {}
+        }
+    }
+    for (key, seen) in reported {
+        if !done.contains_key(key) {
+            wrong.push(format!("{key:?}: reported {seen}, but it must not appear"));
+        }
+    }
+    if wrong.is_empty() {
+        return Ok(());
+    }
+    let count = wrong.len();
+    wrong.truncate(TOLD);
+    bail!(
+        "{count} of {} differ:\n  {}",
+        done.len(),
+        wrong.join("\n  ")
+    );
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::{Counts, compare};
+
+    #[test]
+    fn every_difference_is_an_error() {
+        let one = Counts {
+            reads: 1,
+            ..Counts::ZERO
+        };
+        let map = |entries: &[(u8, Counts)]| entries.iter().copied().collect::<BTreeMap<_, _>>();
+        let done = map(&[(1, one), (2, one + one)]);
+        assert!(compare(&done, &done).is_ok());
+        for wrong in [
+            map(&[(1, one)]),
+            map(&[(1, one), (2, one)]),
+            map(&[(1, one), (2, one + one), (3, one)]),
+        ] {
+            assert!(compare(&done, &wrong).is_err());
+        }
+    }
+}

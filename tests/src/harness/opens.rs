@@ -1,0 +1,82 @@
+//! What `opens --json` said.
+
+use std::collections::BTreeMap;
+
+use anyhow::{Result, bail};
+use serde::Deserialize;
+
+use super::record::{End, Open, Tick, parse};
+use super::rows::nothing_lost;
+use super::tracer::Sink;
+
+/// Every open of a run; nothing may be lost.
+#[derive(Default)]
+pub struct Opens {
+    /// All opens, in order.
+    pub opens: Vec<Open>,
+    /// Number of ticks so far.
+    pub ticks: usize,
+}
+
+impl Sink for Opens {
+    fn record(&mut self, kind: &str, line: &str) -> Result<()> {
+        match kind {
+            "open" => self.opens.push(Open::parse(line)?),
+            "tick" => {
+                nothing_lost(&parse::<Tick>(line)?.lost, &[])?;
+                self.ticks += 1;
+            }
+            _ => bail!("`opens` must not print a record {kind:?}: {line}"),
+        }
+        Ok(())
+    }
+
+    fn end(&mut self, end: &End) -> Result<()> {
+        nothing_lost(&end.lost, &[])
+    }
+}
+
+/// Only how many opens there were, for floods of millions: a full record of
+/// each would cost more time than the flood itself.
+#[derive(Default)]
+pub struct OpenCounts {
+    /// Successful opens.
+    pub opened: u64,
+    /// Failed opens.
+    pub failed: u64,
+    /// Successful opens of each thread.
+    pub by_thread: BTreeMap<u32, u64>,
+    /// Number of ticks so far.
+    pub ticks: u64,
+}
+
+/// The least of an `open` record.
+#[derive(Deserialize)]
+struct Brief {
+    tid: u32,
+    errno: Option<i32>,
+}
+
+impl Sink for OpenCounts {
+    fn record(&mut self, kind: &str, line: &str) -> Result<()> {
+        match kind {
+            "open" => {
+                let open: Brief = parse(line)?;
+                if open.errno.is_some() {
+                    self.failed += 1;
+                } else {
+                    self.opened += 1;
+                    *self.by_thread.entry(open.tid).or_default() += 1;
+                }
+            }
+            "tick" => self.ticks += 1,
+            _ => bail!("`opens` must not print a record {kind:?}: {line}"),
+        }
+        Ok(())
+    }
+
+    /// Only a full ring is provoked here.
+    fn end(&mut self, end: &End) -> Result<()> {
+        nothing_lost(&end.lost, &["ring_full"])
+    }
+}

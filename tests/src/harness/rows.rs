@@ -1,0 +1,171 @@
+//! What `top --json` said: its rows, its ticks, and that they agree.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use anyhow::{Context as _, Result, anyhow, bail, ensure};
+
+use super::record::{End, Io, Tick, parse};
+use super::tracer::Sink;
+use crate::counts::Counts;
+
+/// The rows of a run. Conservation is checked at every tick, not at the end,
+/// so that two errors can not cancel each other.
+#[derive(Default)]
+pub struct Rows {
+    /// All rows, in order.
+    pub rows: Vec<Io>,
+    /// All ticks, in order.
+    pub ticks: Vec<Tick>,
+    interval: Interval,
+}
+
+/// The rows since the last tick.
+#[derive(Default)]
+struct Interval {
+    keys: BTreeSet<String>,
+    sum: Counts,
+}
+
+impl Rows {
+    /// Sums the rows over all ticks.
+    pub fn sums<K: Ord>(&self, key: impl Fn(&Io) -> K) -> BTreeMap<K, Counts> {
+        let mut sums = BTreeMap::new();
+        for row in &self.rows {
+            *sums.entry(key(row)).or_insert(Counts::ZERO) += row.counts;
+        }
+        sums
+    }
+
+    /// Everything that the ticks counted.
+    pub fn total(&self) -> Counts {
+        self.ticks.iter().filter_map(|tick| tick.total).sum()
+    }
+
+    /// Everything that has no row.
+    pub fn overflow(&self) -> Counts {
+        self.ticks.iter().filter_map(|tick| tick.overflow).sum()
+    }
+
+    fn row(&mut self, row: Io) -> Result<()> {
+        ensure!(
+            row.counts != Counts::ZERO,
+            "a row in which nothing happened: {row:?}"
+        );
+        let key = format!(
+            "pid {:?}, tid {:?}, dev {:?}, ino {:?}, gen {:?}, path {:?}",
+            row.pid,
+            row.tid,
+            row.dev,
+            row.ino,
+            row.generation,
+            row.path()
+        );
+        self.interval.sum += row.counts;
+        if !self.interval.keys.insert(key) {
+            bail!("two rows for one thread and file in one tick: {row:?}");
+        }
+        self.rows.push(row);
+        Ok(())
+    }
+
+    fn tick(&mut self, tick: Tick) -> Result<()> {
+        let rows = std::mem::take(&mut self.interval);
+        let total = tick.total.ok_or_else(|| anyhow!("a tick without totals"))?;
+        let overflow = tick
+            .overflow
+            .ok_or_else(|| anyhow!("a tick without overflow"))?;
+        ensure!(
+            total == rows.sum + overflow,
+            "not conserved: the tick says {total}; its {} rows {}; overflow {overflow}",
+            rows.keys.len(),
+            rows.sum
+        );
+        ensure!(
+            tick.rows == Some(rows.keys.len() as u64),
+            "the tick says {:?} rows, but has {}",
+            tick.rows,
+            rows.keys.len()
+        );
+        ensure!(
+            tick.interval_ns.is_some_and(|length| length > 0),
+            "an interval of no length: {tick:?}"
+        );
+        nothing_lost(&tick.lost, &[])?;
+        self.ticks.push(tick);
+        Ok(())
+    }
+}
+
+impl Sink for Rows {
+    fn record(&mut self, kind: &str, line: &str) -> Result<()> {
+        match kind {
+            "io" => self.row(Io::parse(line)?),
+            "tick" => self
+                .tick(parse(line)?)
+                .with_context(|| format!("tick {}: {line}", self.ticks.len() + 1)),
+            _ => bail!("`top` must not print a record {kind:?}: {line}"),
+        }
+    }
+
+    fn end(&mut self, end: &End) -> Result<()> {
+        ensure!(
+            self.interval.keys.is_empty(),
+            "rows that no tick follows: {:?}",
+            self.interval.keys
+        );
+        nothing_lost(&end.lost, &[])
+    }
+}
+
+/// Fails on every loss whose cause was not provoked.
+pub fn nothing_lost(lost: &BTreeMap<String, u64>, allowed: &[&str]) -> Result<()> {
+    let unexpected: Vec<_> = lost
+        .iter()
+        .filter(|(cause, count)| **count > 0 && !allowed.contains(&cause.as_str()))
+        .collect();
+    ensure!(unexpected.is_empty(), "lost: {unexpected:?}");
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Rows, Sink, nothing_lost};
+
+    const ROW: &str = r#"{"type":"io","ts":"x","pid":1,"tid":1,"reads":2,"writes":0,"read_bytes":7,"write_bytes":0}"#;
+
+    fn tick(rows: u64, reads: u64, overflow: u64, lost: u64) -> String {
+        format!(
+            r#"{{"type":"tick","interval_ns":5,"rows":{rows},"reads":{reads},"writes":0,"read_bytes":7,"write_bytes":0,
+            "overflow":{{"reads":{overflow},"writes":0,"read_bytes":0,"write_bytes":0}},"lost":{{"ring_full":{lost}}}}}"#
+        )
+    }
+
+    fn run(rows: usize, tick: &str) -> anyhow::Result<()> {
+        let mut sink = Rows::default();
+        for _ in 0..rows {
+            sink.record("io", ROW)?;
+        }
+        sink.record("tick", tick)
+    }
+
+    #[test]
+    fn a_tick_is_its_rows_and_overflow_or_an_error() -> anyhow::Result<()> {
+        run(1, &tick(1, 2, 0, 0))?;
+        run(1, &tick(1, 5, 3, 0))?;
+        assert!(run(1, &tick(1, 3, 0, 0)).is_err());
+        assert!(run(1, &tick(1, 2, 1, 0)).is_err());
+        assert!(run(1, &tick(2, 2, 0, 0)).is_err());
+        assert!(run(1, &tick(1, 2, 0, 1)).is_err());
+        assert!(run(2, &tick(2, 4, 0, 0)).is_err());
+        assert!(run(0, &tick(0, 2, 0, 0)).is_err());
+        Ok(())
+    }
+
+    #[test]
+    fn only_provoked_losses_are_allowed() -> anyhow::Result<()> {
+        let lost = [("ring_full".to_owned(), 9), ("read_failed".to_owned(), 0)].into();
+        nothing_lost(&lost, &["ring_full"])?;
+        assert!(nothing_lost(&lost, &[]).is_err());
+        Ok(())
+    }
+}

@@ -1,0 +1,240 @@
+//! `iotrace … --json`: started, waited for, stopped, and its records taken in
+//! as they come.
+
+use std::collections::VecDeque;
+use std::io::{BufRead, BufReader, Read};
+use std::process::Stdio;
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, Result, anyhow, bail, ensure};
+use nix::sys::signal::Signal;
+
+use super::context::Seen;
+use super::record::{End, Envelope, Header, parse};
+use super::{Context, Process, SOON, lock};
+
+/// Takes the records between the header and the end.
+pub trait Sink: Send + 'static {
+    /// One line; an error fails the scenario.
+    fn record(&mut self, kind: &str, line: &str) -> Result<()>;
+
+    /// The last record.
+    fn end(&mut self, end: &End) -> Result<()>;
+}
+
+/// A running iotrace.
+pub struct Tracer<S: Sink> {
+    process: Process,
+    shared: Arc<Shared<S>>,
+}
+
+struct Shared<S> {
+    state: Mutex<State<S>>,
+    changed: Condvar,
+}
+
+struct State<S> {
+    header: Option<Header>,
+    sink: Option<S>,
+    end: Option<End>,
+    error: Option<anyhow::Error>,
+    closed: bool,
+    lines: Lines,
+}
+
+/// The last lines, for the message of a failure.
+#[derive(Default)]
+struct Lines {
+    count: usize,
+    last: VecDeque<String>,
+}
+
+impl<S: Sink> Tracer<S> {
+    /// Starts `iotrace SUBCOMMAND --json ARGS…` and waits until its probes are attached.
+    pub fn start<A: AsRef<str>>(
+        context: &Context,
+        subcommand: &str,
+        args: &[A],
+        sink: S,
+    ) -> Result<Self> {
+        let args: Vec<&str> = std::iter::once("--json")
+            .chain(args.iter().map(AsRef::as_ref))
+            .collect();
+        let mut command = context.iotrace(subcommand, &args);
+        command.stdin(Stdio::null()).stdout(Stdio::piped());
+        let mut process = Process::spawn(context, "iotrace", &mut command)?;
+        let shared = Arc::new(Shared {
+            state: Mutex::new(State {
+                header: None,
+                sink: Some(sink),
+                end: None,
+                error: None,
+                closed: false,
+                lines: Lines::default(),
+            }),
+            changed: Condvar::new(),
+        });
+        context.remember(format!("{}: stdout", process.label()), shared.clone());
+        let stdout = process.stdout()?;
+        let reader = Arc::clone(&shared);
+        thread::spawn(move || reader.read(stdout));
+
+        let tracer = Self { process, shared };
+        let header = tracer.wait("header", SOON, |state| state.header.clone())?;
+        ensure!(header.schema == 1, "schema {}, not 1", header.schema);
+        ensure!(
+            header.backend == context.backend().name(),
+            "runs on {:?}",
+            header.backend
+        );
+        ensure!(
+            header.command == subcommand,
+            "the header names {:?}",
+            header.command
+        );
+        let kernel = crate::machine::kernel();
+        ensure!(
+            kernel.starts_with(&header.kernel),
+            "the header names kernel {:?}, not {kernel:?}",
+            header.kernel
+        );
+        Ok(tracer)
+    }
+
+    /// The process, to send signals to.
+    pub fn process(&self) -> &Process {
+        &self.process
+    }
+
+    /// Waits until the sink has what is looked for.
+    pub fn wait_until(&self, what: &str, mut seen: impl FnMut(&S) -> bool) -> Result<()> {
+        self.wait(what, SOON, |state| {
+            state.sink.as_ref().is_some_and(&mut seen).then_some(())
+        })
+    }
+
+    /// Ends it as Ctrl-C does, and hands out what it saw.
+    pub fn stop(self) -> Result<(S, End)> {
+        self.process.signal(Signal::SIGINT)?;
+        self.finish(0)
+    }
+
+    /// Waits for its own end, and hands out what it saw.
+    pub fn finish(mut self, exit_code: i32) -> Result<(S, End)> {
+        self.process.expect_exit(exit_code, SOON)?;
+        self.wait("end of stdout", SOON, |state| state.closed.then_some(()))?;
+        let mut state = lock(&self.shared.state);
+        let end = state.end.take().ok_or_else(|| anyhow!("no `end` record"))?;
+        let sink = state.sink.take().ok_or_else(|| anyhow!("taken already"))?;
+        Ok((sink, end))
+    }
+
+    fn wait<T>(
+        &self,
+        what: &str,
+        within: Duration,
+        mut find: impl FnMut(&State<S>) -> Option<T>,
+    ) -> Result<T> {
+        let label = self.process.label();
+        let deadline = Instant::now() + within;
+        let mut state = lock(&self.shared.state);
+        loop {
+            if let Some(error) = state.error.take() {
+                return Err(error.context(format!("{label} printed a wrong record")));
+            }
+            if let Some(found) = find(&state) {
+                return Ok(found);
+            }
+            if state.closed {
+                bail!("{label} closed its stdout without {what}");
+            }
+            let left = deadline.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                bail!("no {what} from {label} within {within:?}");
+            }
+            (state, _) = self
+                .shared
+                .changed
+                .wait_timeout(state, left)
+                .unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+}
+
+impl<S: Sink> Shared<S> {
+    /// Reads to the end even after an error: a full pipe would stop iotrace.
+    fn read(&self, stdout: impl Read) {
+        let mut stdout = BufReader::with_capacity(256 << 10, stdout);
+        let mut bytes = Vec::new();
+        loop {
+            bytes.clear();
+            let length = stdout.read_until(b'\n', &mut bytes);
+            let mut state = lock(&self.state);
+            if !matches!(length, Ok(1..)) {
+                state.closed = true;
+                self.changed.notify_all();
+                return;
+            }
+            state.lines.push(&bytes);
+            if state.error.is_none() {
+                state.error = state.line(&bytes).err();
+            }
+            self.changed.notify_all();
+        }
+    }
+}
+
+impl<S: Sink> State<S> {
+    fn line(&mut self, bytes: &[u8]) -> Result<()> {
+        let line = std::str::from_utf8(bytes).context("NDJSON must be UTF-8")?;
+        let line = line
+            .strip_suffix('\n')
+            .ok_or_else(|| anyhow!("a line that was not finished: {line}"))?;
+        let envelope = Envelope::parse(line)?;
+        ensure!(self.end.is_none(), "a record after `end`: {line}");
+        let sink = self.sink.as_mut().ok_or_else(|| anyhow!("taken already"))?;
+        match (envelope.kind.as_str(), &self.header) {
+            ("header", None) => self.header = Some(parse(line)?),
+            ("header", Some(_)) => bail!("a second header: {line}"),
+            (_, None) => bail!("a record before the header: {line}"),
+            ("end", Some(_)) => {
+                let end = parse(line)?;
+                sink.end(&end)?;
+                self.end = Some(end);
+            }
+            (kind, Some(_)) => sink.record(kind, line)?,
+        }
+        Ok(())
+    }
+}
+
+impl Lines {
+    const KEEP: usize = 60;
+
+    fn push(&mut self, line: &[u8]) {
+        self.count += 1;
+        if self.last.len() == Self::KEEP {
+            self.last.pop_front();
+        }
+        self.last
+            .push_back(String::from_utf8_lossy(line).trim_end().to_owned());
+    }
+}
+
+impl<S: Sink> Seen for Shared<S> {
+    fn seen(&self) -> String {
+        let state = lock(&self.state);
+        let lines = &state.lines;
+        let mut text = match lines.count - lines.last.len() {
+            0 => String::new(),
+            earlier => format!("({earlier} earlier lines)\n"),
+        };
+        for line in &lines.last {
+            text += line;
+            text.push('\n');
+        }
+        text
+    }
+}

@@ -1,0 +1,27 @@
+//! What the scenarios must know about the machine that they run on.
+
+use std::fs;
+
+use nix::sys::utsname::uname;
+
+/// The release of the running kernel, as iotrace's header must name it.
+pub fn kernel() -> String {
+    uname().map_or_else(
+        |error| format!("unknown ({error})"),
+        |names| names.release().to_string_lossy().into_owned(),
+    )
+}
+
+/// Whether this process may do what only root may.
+pub fn is_root() -> bool {
+    nix::unistd::geteuid().is_root()
+}
+
+/// Whether the CPU is QEMU's software emulation, on which a time budget of a
+/// real machine says nothing. KVM guests of QEMU are told apart by their clock.
+pub fn is_emulated() -> bool {
+    let reads = |path: &str| fs::read_to_string(path).unwrap_or_default();
+    reads("/sys/class/dmi/id/sys_vendor").trim() == "QEMU"
+        && !reads("/sys/devices/system/clocksource/clocksource0/available_clocksource")
+            .contains("kvm-clock")
+}

@@ -1,0 +1,34 @@
+//! End-to-end scenarios on a live kernel, and the workloads that they trace.
+//!
+//! The binary is both sides: `run` starts `iotrace` on a workload and compares
+//! what it reports with what the workload counted itself; `work` *is* the
+//! workload, in a process of its own, because iotrace never shows itself and a
+//! scenario must not be mixed up with what it watches.
+
+mod bpf;
+mod cli;
+mod counts;
+mod harness;
+mod machine;
+mod run;
+mod scenarios;
+mod work;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+fn main() -> ExitCode {
+    let outcome = match cli::Cli::parse().command {
+        cli::Command::Run(options) => run::run(&options),
+        cli::Command::List => run::list().map(|()| 0),
+        cli::Command::Work { work } => work.run(),
+    };
+    match outcome {
+        Ok(code) => ExitCode::from(code),
+        Err(error) => {
+            eprintln!("iotrace-tests: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -1,0 +1,99 @@
+//! Running scenarios one after the other and telling what came of them.
+
+use std::fs;
+use std::io::{self, Write};
+use std::time::Instant;
+
+use anyhow::{Context as _, Result, ensure};
+use nix::mount::{MsFlags, mount};
+use nix::sched::{CloneFlags, unshare};
+
+use crate::cli::RunOptions;
+use crate::harness::{Context, Skip};
+use crate::machine;
+use crate::scenarios::{self, Scenario};
+
+/// Prints every scenario and what it proves.
+pub fn list() -> Result<()> {
+    let mut stdout = io::stdout().lock();
+    for scenario in scenarios::all() {
+        writeln!(stdout, "{}: {}", scenario.name, scenario.proves)?;
+    }
+    Ok(())
+}
+
+/// Runs what was asked for; the value is the exit code.
+pub fn run(options: &RunOptions) -> Result<u8> {
+    let iotrace = fs::canonicalize(&options.iotrace)
+        .with_context(|| format!("no iotrace at {}", options.iotrace.display()))?;
+    // Reported paths have no symbolic links in them.
+    let parent = fs::canonicalize(&options.dir)
+        .with_context(|| format!("no directory {}", options.dir.display()))?;
+    let chosen: Vec<_> = scenarios::all()
+        .filter(|scenario| {
+            options.names.is_empty()
+                || options
+                    .names
+                    .iter()
+                    .any(|name| scenario.name.contains(name.as_str()))
+        })
+        .collect();
+    ensure!(
+        !chosen.is_empty(),
+        "no scenario has any of {:?} in its name",
+        options.names
+    );
+    if machine::is_root() {
+        own_mounts().context("cannot get a mount namespace")?;
+    }
+
+    let (mut passed, mut failed, mut skipped) = (0, 0, 0);
+    for scenario in chosen {
+        let context = Context::new(&iotrace, options.backend, &parent)?;
+        match run_one(scenario, &context)? {
+            Outcome::Passed => passed += 1,
+            Outcome::Failed => failed += 1,
+            Outcome::Skipped => skipped += 1,
+        }
+    }
+    println!("{passed} passed, {failed} failed, {skipped} skipped");
+    Ok(u8::from(failed > 0))
+}
+
+enum Outcome {
+    Passed,
+    Failed,
+    Skipped,
+}
+
+fn run_one(scenario: &Scenario, context: &Context) -> Result<Outcome> {
+    let name = scenario.name;
+    let started = Instant::now();
+    let outcome = match (scenario.run)(context) {
+        Ok(()) => {
+            println!("PASS {name} ({:.1} s)", started.elapsed().as_secs_f64());
+            Outcome::Passed
+        }
+        Err(error) => match error.downcast_ref::<Skip>() {
+            Some(reason) => {
+                println!("SKIP {name}: kernel {}: {reason}", machine::kernel());
+                Outcome::Skipped
+            }
+            None => {
+                println!("FAIL {name}: {error:#}");
+                print!("{}", context.everything_seen());
+                Outcome::Failed
+            }
+        },
+    };
+    io::stdout().flush()?;
+    Ok(outcome)
+}
+
+/// What scenarios mount goes with this process, however it ends.
+fn own_mounts() -> Result<()> {
+    unshare(CloneFlags::CLONE_NEWNS)?;
+    let nothing: Option<&str> = None;
+    let private = MsFlags::MS_REC | MsFlags::MS_PRIVATE;
+    Ok(mount(nothing, "/", nothing, private, nothing)?)
+}

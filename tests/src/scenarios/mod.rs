@@ -1,0 +1,56 @@
+//! What iotrace promises, one family of scenarios per file.
+
+mod clean_ends;
+mod failed_opens;
+mod filters;
+mod filters_of_opens;
+mod flood;
+mod follow;
+mod hostile_names;
+mod left_behind;
+mod maps;
+mod mix;
+mod pread;
+mod service_opens;
+mod start_up;
+mod tables;
+mod temp_files;
+mod text;
+mod usage;
+
+use anyhow::Result;
+
+use crate::harness::Context;
+
+/// One thing that must be true on a live kernel.
+pub struct Scenario {
+    /// How it is chosen on the command line.
+    pub name: &'static str,
+    /// What it proves, as a sentence.
+    pub proves: &'static str,
+    /// Proves it, or says why not.
+    pub run: fn(&Context) -> Result<()>,
+}
+
+/// All scenarios, in the order in which they run.
+pub fn all() -> impl Iterator<Item = &'static Scenario> {
+    [
+        usage::SCENARIOS,
+        start_up::SCENARIOS,
+        temp_files::SCENARIOS,
+        service_opens::SCENARIOS,
+        tables::SCENARIOS,
+        pread::SCENARIOS,
+        hostile_names::SCENARIOS,
+        failed_opens::SCENARIOS,
+        filters::SCENARIOS,
+        filters_of_opens::SCENARIOS,
+        follow::SCENARIOS,
+        maps::SCENARIOS,
+        clean_ends::SCENARIOS,
+        left_behind::SCENARIOS,
+        flood::SCENARIOS,
+    ]
+    .into_iter()
+    .flatten()
+}

@@ -1,0 +1,68 @@
+//! The workloads: programs that do a known amount of I/O and count it
+//! themselves, from return values.
+//!
+//! Each prints a line with its ids when it is ready, starts at a line (or the
+//! end) of its stdin, and prints its sums as its last line.
+
+mod busy;
+mod failures;
+mod files;
+mod flood;
+mod mixed;
+pub mod names;
+mod pread;
+mod protocol;
+pub mod service;
+mod tally;
+pub mod tree;
+
+use anyhow::Result;
+use clap::Subcommand;
+
+pub use files::written_by as bytes_of_file;
+pub use flood::Report as FloodReport;
+pub use mixed::{DIRECTORIES as MIXED_DIRECTORIES, Report as MixedReport, Touched};
+pub use protocol::Report;
+pub use service::Report as ServiceReport;
+
+/// The workloads by name.
+#[derive(Debug, Subcommand)]
+pub enum Work {
+    /// The web service: a thread that makes, reads back and removes many small files per request.
+    Service(service::Options),
+    /// One thread that reads one file byte by byte.
+    Pread(pread::Options),
+    /// Threads that open files as fast as they can.
+    Flood(flood::Options),
+    /// Files with names made to break terminals and parsers.
+    Names(names::Options),
+    /// Opens that fail, each in another way.
+    Failures(failures::Options),
+    /// A process with children and grandchildren that all do I/O.
+    Tree(tree::Options),
+    /// I/O without pause until stdin ends.
+    Busy(busy::Options),
+    /// Many files, touched once each.
+    Files(files::Options),
+    /// Two threads in two directories.
+    Mixed(mixed::Options),
+}
+
+impl Work {
+    /// Does the work; the value is the exit code.
+    pub fn run(self) -> Result<u8> {
+        protocol::bound_lifetime();
+        match self {
+            Self::Service(options) => service::run(&options),
+            Self::Pread(options) => pread::run(&options),
+            Self::Flood(options) => flood::run(&options),
+            Self::Names(options) => names::run(&options),
+            Self::Failures(options) => failures::run(&options),
+            Self::Tree(options) => return tree::run(&options),
+            Self::Busy(options) => busy::run(&options),
+            Self::Files(options) => files::run(&options),
+            Self::Mixed(options) => mixed::run(&options),
+        }?;
+        Ok(0)
+    }
+}

@@ -1,0 +1,45 @@
+//! What cargo alone can not do: the kernel object, virtual machines, the whole test.
+//!
+//! Called as `cargo xtask COMMAND` (an alias in `.cargo/config.toml`). Whatever is downloaded
+//! or built on the way lies below `target/`, and stderr says so.
+
+mod build_ebpf;
+mod check_ebpf;
+mod debian;
+mod manifest;
+mod process;
+mod toolchain;
+mod workspace;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+#[derive(Parser)]
+#[command(name = "cargo xtask", about, max_term_width = 100)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Build the kernel object and write it, with its manifest, to iotrace/bpf
+    BuildEbpf,
+    /// Rebuild the kernel object elsewhere and compare it with the committed one
+    CheckEbpf,
+}
+
+fn main() -> ExitCode {
+    let outcome = match Cli::parse().command {
+        Command::BuildEbpf => build_ebpf::run().map(|()| 0),
+        Command::CheckEbpf => check_ebpf::run().map(|()| 0),
+    };
+    match outcome {
+        Ok(code) => ExitCode::from(code),
+        Err(error) => {
+            eprintln!("xtask: error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
