@@ -8,6 +8,7 @@
 //! | `EVENTS` | 1 MiB * | | 1 MiB |
 //! | `FILE_SCRATCH`, `OPEN_SCRATCH` | 2 and 1 per CPU | 8.5 KB | 26 KB per CPU |
 //! | `FOLLOWED` | 8,192 | 64 | 0.5 MB |
+//! | `AYA_LOGS` (aya-log) | a page, 128 KiB with `-vv` | | 4 KB |
 
 use aya_ebpf::{
     macros::map,

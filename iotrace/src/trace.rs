@@ -53,10 +53,7 @@ impl Trace<'_> {
         let started = Instant::now();
         kernel::check_privileges()?;
         let mut stop = Stop::new(self.duration)?;
-        let mut attached = kernel::attach(&self.request)?;
-        if self.verbose > 1 {
-            attached.forward_log();
-        }
+        let attached = kernel::attach(&self.request)?;
         let header = Header {
             time: Clock::new().now(),
             backend: attached.backend.name(),

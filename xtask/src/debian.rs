@@ -85,7 +85,8 @@ impl Archive {
         newest.with_context(|| format!("Debian {} has no fitting package {prefix}…", self.suite))
     }
 
-    /// Fetches `packages` and unpacks them over each other in `dir`.
+    /// Fetches `packages` and unpacks them over each other in `dir`, which comes into being only
+    /// when all is done: who finds it may use it.
     pub fn unpack(&self, packages: &[Package], dir: &Path) -> Result<()> {
         let debs = self.dir.join("debs");
         fresh_dir(&debs)?;
@@ -102,12 +103,14 @@ impl Archive {
         let mut download = self.apt("apt-get");
         download.args(["--quiet=2", "download"]).args(&wanted);
         process::run(download.current_dir(&debs))?;
-        fs::create_dir_all(dir)?;
+        let partial = dir.with_extension("partial");
+        fresh_dir(&partial)?;
         for deb in fs::read_dir(&debs)? {
-            process::run(Command::new("dpkg").arg("-x").arg(deb?.path()).arg(dir))?;
+            process::run(Command::new("dpkg").arg("-x").arg(deb?.path()).arg(&partial))?;
         }
         fs::remove_dir_all(&debs)?;
-        Ok(())
+        fs::rename(&partial, dir)
+            .with_context(|| format!("cannot move {} into its place", display(dir)))
     }
 
     fn apt(&self, program: &str) -> Command {

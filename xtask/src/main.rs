@@ -9,6 +9,7 @@ mod debian;
 mod manifest;
 mod process;
 mod toolchain;
+mod vm;
 mod workspace;
 
 use std::process::ExitCode;
@@ -28,12 +29,15 @@ enum Command {
     BuildEbpf,
     /// Rebuild the kernel object elsewhere and compare it with the committed one
     CheckEbpf,
+    /// Run a command as root on a Debian kernel in QEMU
+    Vm(vm::Args),
 }
 
 fn main() -> ExitCode {
     let outcome = match Cli::parse().command {
         Command::BuildEbpf => build_ebpf::run().map(|()| 0),
         Command::CheckEbpf => check_ebpf::run().map(|()| 0),
+        Command::Vm(args) => vm::run(&args),
     };
     match outcome {
         Ok(code) => ExitCode::from(code),

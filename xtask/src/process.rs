@@ -21,6 +21,12 @@ pub fn run(command: &mut Command) -> Result<()> {
 
 /// Runs `command` to its end and returns its stdout, which must be UTF-8.
 pub fn output(command: &mut Command) -> Result<String> {
+    String::from_utf8(output_bytes(command)?)
+        .with_context(|| format!("{} printed something that is not UTF-8", line(command)))
+}
+
+/// Runs `command` to its end and returns its stdout.
+pub fn output_bytes(command: &mut Command) -> Result<Vec<u8>> {
     let output = command
         .stderr(Stdio::inherit())
         .output()
@@ -28,8 +34,7 @@ pub fn output(command: &mut Command) -> Result<String> {
     if !output.status.success() {
         bail!("{} failed: {}", line(command), output.status);
     }
-    String::from_utf8(output.stdout)
-        .with_context(|| format!("{} printed something that is not UTF-8", line(command)))
+    Ok(output.stdout)
 }
 
 /// Whether `program` can be found on PATH.

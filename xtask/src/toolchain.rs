@@ -7,8 +7,8 @@ use std::process::Command;
 use anyhow::{Context, Result, bail};
 
 use crate::debian::Archive;
+use crate::process;
 use crate::workspace::{self, display};
-use crate::{process, process::fresh_dir};
 
 /// The rustc (and its LLVM) that compiles the kernel object.
 const RUST: &str = "1.95.0";
@@ -145,7 +145,9 @@ fn debian_rust_src() -> Result<PathBuf> {
         let package = archive.newest("rust-src", |package| {
             package.name == "rust-src" && package.version.starts_with(&format!("{RUST}+dfsg"))
         })?;
-        fresh_dir(&dir)?;
+        if dir.exists() {
+            fs::remove_dir_all(&dir)?;
+        }
         archive.unpack(&[package], &dir)?;
     }
     Ok(source)

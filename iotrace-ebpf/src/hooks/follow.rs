@@ -12,12 +12,12 @@ use crate::follow;
 #[raw_tracepoint(tracepoint = "sched_process_fork")]
 pub fn process_fork(ctx: RawTracePointContext) -> u32 {
     // SAFETY: both arguments are tasks.
-    end(Hook::Fork, unsafe { follow::forked(ctx.arg(0), ctx.arg(1)) })
+    end(&ctx, Hook::Fork, unsafe { follow::forked(ctx.arg(0), ctx.arg(1)) })
 }
 
 /// `TP_PROTO(struct task_struct *p, ...)`
 #[raw_tracepoint(tracepoint = "sched_process_exit")]
 pub fn process_exit(ctx: RawTracePointContext) -> u32 {
     // SAFETY: the argument is a task.
-    end(Hook::Exit, unsafe { follow::exited(ctx.arg(0)) })
+    end(&ctx, Hook::Exit, unsafe { follow::exited(ctx.arg(0)) })
 }

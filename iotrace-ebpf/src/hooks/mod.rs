@@ -4,15 +4,20 @@ mod fentry;
 mod follow;
 mod syscall;
 
+use aya_ebpf::EbpfContext;
+use aya_log_ebpf::debug;
 use iotrace_common::{Hook, Loss};
 
 use crate::emit;
 
-/// The end of every hook: what it failed to do is counted.
+/// The end of every hook: what it failed to do is counted and, with `-vv`,
+/// logged. (The log's level is a constant too: without `-vv` nothing of it is
+/// left in the programs.)
 #[inline(always)]
-fn end(hook: Hook, result: Result<(), Loss>) -> u32 {
+fn end(ctx: &impl EbpfContext, hook: Hook, result: Result<(), Loss>) -> u32 {
     if let Err(loss) = result {
         emit::lost(hook, loss);
+        debug!(ctx, "hook {} lost something, cause {}", hook as u32, loss as u32);
     }
     0
 }

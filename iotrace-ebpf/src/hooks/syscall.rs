@@ -25,7 +25,7 @@ const AT_FDCWD: i32 = -100;
 #[raw_tracepoint(tracepoint = "sys_exit")]
 pub fn sys_exit(ctx: RawTracePointContext) -> u32 {
     // SAFETY: the first argument is the saved registers, the second the result.
-    end(Hook::Read, unsafe { exit(ctx.arg(0), ctx.arg(1)) })
+    end(&ctx, Hook::Read, unsafe { exit(ctx.arg(0), ctx.arg(1)) })
 }
 
 #[inline(always)]

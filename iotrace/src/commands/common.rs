@@ -126,6 +126,7 @@ impl TraceArgs {
             all_files,
             rows,
             ring_bytes: (ring_kib * 1024).max(page),
+            log: self.verbose > 1,
             btf: self.btf.clone(),
         })
     }

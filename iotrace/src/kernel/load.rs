@@ -8,6 +8,7 @@ use aya::{
     maps::HashMap as BpfHashMap,
     programs::{FExit, Program, ProgramError, RawTracePoint},
 };
+use aya_log::EbpfLogger;
 use aya_obj::btf::{BtfType, Func, FuncLinkage};
 
 use super::plan::{self, Backend, Plan, Request};
@@ -21,6 +22,10 @@ const FOLLOWERS: [(&str, &str); 2] = [
     ("process_fork", "sched_process_fork"),
     ("process_exit", "sched_process_exit"),
 ];
+
+/// Levels of aya-log (`aya_log_common::Level`, which starts with 1 for errors).
+const LOG_OFF: u8 = 0;
+const LOG_DEBUG: u8 = 4;
 
 /// Running programs. Dropping it detaches and unloads all of them; so does the
 /// end of the process, however it comes, since nothing is pinned.
@@ -73,6 +78,7 @@ fn object_error(reason: &str) -> Unavailable {
 }
 
 fn load(request: &Request, plan: &Plan) -> Result<Ebpf, Unavailable> {
+    let page = u32::try_from(procfs::page_size()).unwrap_or(4096);
     EbpfLoader::new()
         // Only needed for CO-RE relocations, of which there are none; parsing
         // it would take most of the start-up time.
@@ -83,6 +89,8 @@ fn load(request: &Request, plan: &Plan) -> Result<Ebpf, Unavailable> {
         .map_max_entries("ROWS_EVEN", request.rows)
         .map_max_entries("ROWS_ODD", request.rows)
         .map_max_entries("EVENTS", request.ring_bytes)
+        .override_global(aya_log::LEVEL, if request.log { &LOG_DEBUG } else { &LOG_OFF }, true)
+        .map_max_entries("AYA_LOGS", if request.log { 1 << 17 } else { page })
         .load(OBJECT)
         .map_err(|error| object_error(&describe(&error)))
 }
@@ -227,11 +235,10 @@ impl Attached {
             .collect()
     }
 
-    /// Shows what the kernel programs log, with `-vv`.
-    pub fn forward_log(&mut self) {
-        // The object logs nothing unless built for it: see iotrace-ebpf.
-        if let Err(error) = aya_log::EbpfLogger::init(&mut self.ebpf) {
-            log::debug!("no log of the kernel programs: {error}");
-        }
+    /// The log of the kernel programs, if they keep one.
+    pub(super) fn take_log(&mut self) -> Option<EbpfLogger<&'static dyn log::Log>> {
+        EbpfLogger::init(&mut self.ebpf)
+            .inspect_err(|error| log::debug!("no log of the kernel programs: {error}"))
+            .ok()
     }
 }

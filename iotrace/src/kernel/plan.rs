@@ -103,6 +103,8 @@ pub struct Request {
     pub rows: u32,
     /// Bytes of the ring buffer, a power of two of at least a page.
     pub ring_bytes: u32,
+    /// The kernel programs log what they lose.
+    pub log: bool,
     /// Where the kernel's BTF is; `None` for the usual place.
     pub btf: Option<PathBuf>,
 }

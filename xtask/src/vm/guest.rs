@@ -1,13 +1,13 @@
 //! What lies in the guest: busybox, Python, our release binaries, the command to run.
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::fs;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 
 use super::ExtraFile;
 use super::cpio::Archive;
@@ -21,6 +21,7 @@ pub struct Base {
     dir: PathBuf,
     /// A static program, which runs on the host as well.
     pub busybox: PathBuf,
+    /// `usr/bin/python3.N`.
     python: PathBuf,
 }
 
@@ -31,18 +32,214 @@ impl Base {
         if !dir.is_dir() {
             fetch(&dir)?;
         }
-        let busybox = ["bin/busybox", "usr/bin/busybox"]
-            .iter()
-            .map(|path| dir.join(path))
-            .find(|path| path.is_file());
-        let python = fs::read_dir(dir.join("usr/bin"))?
-            .filter_map(|entry| Some(entry.ok()?.path()))
-            .find(|path| path.as_os_str().as_bytes().ends_with(PYTHON_BIN.as_bytes()));
-        let damaged = || format!("{0} is damaged; remove it", display(&dir));
+        let program = |names: &dyn Fn(&str) -> bool| {
+            let bins = [dir.join("bin"), dir.join("usr/bin")];
+            let mut files = bins.iter().flat_map(fs::read_dir).flatten().flatten();
+            let file = files.find(|file| file.file_name().to_str().is_some_and(names));
+            file.map(|file| file.path())
+                .with_context(|| format!("{} is damaged: remove it", display(&dir)))
+        };
         Ok(Self {
-            busybox: busybox.with_context(damaged)?,
-            python: python.with_context(damaged)?,
+            busybox: program(&|name| name == "busybox")?,
+            python: program(&|name| name.starts_with("python3."))?,
             dir,
         })
+    }
+
+    /// The decompressed content of an `.xz` file; the guest's busybox is always there to do it.
+    pub fn unxz(&self, path: &Path) -> Result<Vec<u8>> {
+        process::output_bytes(Command::new(&self.busybox).args(["xz", "-dc"]).arg(path))
+    }
+}
+
+fn fetch(dir: &Path) -> Result<()> {
+    let archive = debian::Archive::host()?;
+    let python = archive.newest("python3.", |package| {
+        let version = package.name.strip_prefix("python3.");
+        let version = version.and_then(|rest| rest.strip_suffix("-minimal"));
+        version.is_some_and(|version| version.parse::<u32>().is_ok())
+    })?;
+    let stdlib = python.name.replace("-minimal", "-stdlib");
+    let names = [
+        python.name.clone(),
+        format!("lib{}", python.name),
+        format!("lib{stdlib}"),
+        "busybox-static".to_owned(),
+        // Python's own libraries; libc and the like come from the host.
+        "libexpat1".to_owned(),
+        "zlib1g".to_owned(),
+    ];
+    let packages = names
+        .iter()
+        .map(|name| archive.newest(name, |package| package.name == *name))
+        .collect::<Result<Vec<_>>>()?;
+    archive.unpack(&packages, dir)
+}
+
+/// The packed first file system of a guest that runs `command`.
+pub fn initramfs(
+    base: &Base,
+    modules: &[Module],
+    files: &[ExtraFile],
+    command: &[OsString],
+) -> Result<Vec<u8>> {
+    let mut archive = Archive::default();
+    for dir in ["dev", "mnt", "proc", "root", "run", "sbin", "sys", "tmp", "usr/sbin"] {
+        archive.dir(dir);
+    }
+    archive.file("etc/passwd", false, "root:x:0:0::/root:/bin/sh\nnobody:x:65534:65534::/:/bin/sh\n");
+    archive.file("etc/group", false, "root:x:0:\nnogroup:x:65534:\n");
+    archive.file("init", true, read(&workspace::root().join("tests/vm/init"))?);
+    archive.file("command", false, script(command));
+    for (number, module) in modules.iter().enumerate() {
+        let path = format!("modules/{number:02}-{}.ko", module.name);
+        archive.file(&path, false, module.content.as_slice());
+    }
+
+    for part in ["lib", "usr/lib"] {
+        add_tree(&mut archive, &base.dir, &base.dir.join(part))?;
+    }
+    archive.file("bin/busybox", true, read(&base.busybox)?);
+    archive.link("bin/sh", "busybox");
+    add_program(&mut archive, base, &base.python, "usr/bin/python3")?;
+    for name in ["iotrace", "iotrace-tests"] {
+        add_program(&mut archive, base, &release_binary(name), &format!("bin/{name}"))?;
+    }
+    for file in files {
+        add_program(&mut archive, base, &file.host, &file.guest)?;
+    }
+    Ok(archive.pack())
+}
+
+/// A shell script that is nothing but the command, whatever characters its words have.
+fn script(command: &[OsString]) -> Vec<u8> {
+    let mut script = b"exec".to_vec();
+    for word in command {
+        script.extend_from_slice(b" '");
+        for byte in word.as_bytes() {
+            match byte {
+                b'\'' => script.extend_from_slice(br"'\''"),
+                other => script.push(*other),
+            }
+        }
+        script.push(b'\'');
+    }
+    script.push(b'\n');
+    script
+}
+
+fn add_tree(archive: &mut Archive, base: &Path, dir: &Path) -> Result<()> {
+    // Not every suite's packages have every directory.
+    for entry in fs::read_dir(dir).into_iter().flatten() {
+        let path = entry?.path();
+        let name = text(path.strip_prefix(base)?.as_os_str())?;
+        if path.is_symlink() {
+            archive.link(name, text(fs::read_link(&path)?.as_os_str())?);
+        } else if path.is_dir() {
+            add_tree(archive, base, &path)?;
+        } else {
+            archive.file(name, is_executable(&path)?, read(&path)?);
+        }
+    }
+    Ok(())
+}
+
+/// Adds a file of the host and, if it is a program, the libraries that it needs.
+fn add_program(archive: &mut Archive, base: &Base, host: &Path, guest: &str) -> Result<()> {
+    let content = read(host)?;
+    let is_elf = content.starts_with(b"\x7fELF");
+    archive.file(guest, is_executable(host)?, content);
+    if !is_elf {
+        return Ok(());
+    }
+    for library in libraries(host)? {
+        match library {
+            Library::Found(path) if archive.contains(&path) => {}
+            Library::Found(path) => archive.file(&path, true, read(Path::new(&path))?),
+            // The host needs not have what came in the packages.
+            Library::Missing(name) if base.has_library(&name) => {}
+            Library::Missing(name) => bail!("{} needs {name}, which is not here", host.display()),
+        }
+    }
+    Ok(())
+}
+
+impl Base {
+    fn has_library(&self, name: &str) -> bool {
+        ["lib", "usr/lib"].iter().any(|lib| {
+            let multiarch = fs::read_dir(self.dir.join(lib)).into_iter().flatten();
+            multiarch.flatten().any(|dir| dir.path().join(name).exists())
+        })
+    }
+}
+
+#[derive(Debug, PartialEq, Eq)]
+enum Library {
+    Found(String),
+    Missing(String),
+}
+
+fn libraries(program: &Path) -> Result<Vec<Library>> {
+    let output = Command::new("ldd")
+        .env("LC_ALL", "C")
+        .arg(program)
+        .output()
+        .context("cannot start ldd")?;
+    // ldd fails on a static program, which needs nothing.
+    Ok(parse_ldd(&String::from_utf8_lossy(&output.stdout)))
+}
+
+/// `NAME => PATH (ADDRESS)`, `NAME => not found`, or `PATH (ADDRESS)` for the loader; what has no
+/// path (the vDSO, "statically linked") is no file.
+fn parse_ldd(text: &str) -> Vec<Library> {
+    let parse = |line: &str| {
+        let (name, place) = line.split_once(" => ").unwrap_or(("", line));
+        let place = place.trim();
+        if place == "not found" {
+            return Some(Library::Missing(name.trim().to_owned()));
+        }
+        let path = place.split(" (").next()?;
+        path.starts_with('/').then(|| Library::Found(path.to_owned()))
+    };
+    text.lines().filter_map(parse).collect()
+}
+
+fn is_executable(path: &Path) -> Result<bool> {
+    let metadata = fs::metadata(path).with_context(|| format!("cannot read {}", path.display()))?;
+    Ok(metadata.permissions().mode() & 0o100 != 0)
+}
+
+fn text(name: &OsStr) -> Result<&str> {
+    name.to_str().with_context(|| format!("the name {} is not UTF-8", name.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_character_survives_the_script() -> Result<()> {
+        let words = ["printf", "%s|", "a b", "it's", "$HOME \"`x`\"\\", "two\nlines", ""];
+        let script = script(&words.map(OsString::from));
+        let output = Command::new("sh").arg("-c").arg(OsStr::from_bytes(&script)).output()?;
+        assert_eq!(String::from_utf8(output.stdout)?, words[2..].join("|") + "|");
+        Ok(())
+    }
+
+    #[test]
+    fn ldd_output() {
+        let text = "\tlinux-vdso.so.1 (0x00007fff)\n\
+            \tlibc.so.6 => /lib/libc.so.6 (0x00007f01)\n\
+            \tlibz.so.1 => not found\n\
+            \t/lib64/ld-linux-x86-64.so.2 (0x00007f02)\n";
+        assert_eq!(
+            parse_ldd(text),
+            [
+                Library::Found("/lib/libc.so.6".into()),
+                Library::Missing("libz.so.1".into()),
+                Library::Found("/lib64/ld-linux-x86-64.so.2".into()),
+            ]
+        );
+        assert!(parse_ldd("\tstatically linked\n").is_empty());
     }
 }

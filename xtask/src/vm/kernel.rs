@@ -3,13 +3,12 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
 use anyhow::{Context, Result, bail};
 
 use super::guest::Base;
 use crate::debian::{Archive, Package};
-use crate::process::{self, read};
+use crate::process::read;
 use crate::workspace::{self, display};
 
 /// One line of the table of kernels that are tested.
@@ -153,7 +152,7 @@ impl Version {
                 version: image.version,
             });
         }
-        archive.unpack_whole(&packages, dir)
+        archive.unpack(&packages, dir)
     }
 }
 
@@ -183,13 +182,6 @@ fn dependencies(module: &[u8]) -> Vec<String> {
         .filter(|name| !name.is_empty())
         .map(str::to_owned)
         .collect()
-}
-
-impl Base {
-    /// The decompressed content of an `.xz` file; the guest's busybox is always there to do it.
-    fn unxz(&self, path: &Path) -> Result<Vec<u8>> {
-        process::output_bytes(Command::new(&self.busybox).args(["xz", "-dc"]).arg(path))
-    }
 }
 
 #[cfg(test)]

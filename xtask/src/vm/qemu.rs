@@ -1,0 +1,226 @@
+//! One virtual machine from its start to its verdict.
+//!
+//! Three channels lead out of it: the console with the kernel's messages goes to a log file, and
+//! two virtio ports carry the command's output and the verdict. So the output needs no
+//! filtering, and nothing that the command prints can be taken for a verdict.
+
+use std::fs::{self, File};
+use std::io::Read;
+use std::path::{Path, PathBuf};
+use std::process::{Child, ChildStdout, Command, Stdio};
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail};
+
+use crate::process::{self, fresh_dir, write};
+use crate::workspace::{self, display};
+
+const QEMU: &str = "qemu-system-x86_64";
+const DISK_BYTES: u64 = 1 << 30;
+
+/// Takes the command's output as it comes.
+pub type Sink<'a> = dyn FnMut(&[u8]) -> std::io::Result<()> + 'a;
+
+/// Installs QEMU where that can be done.
+pub fn ensure_installed() -> Result<()> {
+    if process::on_path(QEMU) {
+        return Ok(());
+    }
+    if !process::is_root() || !process::on_path("apt-get") {
+        bail!(
+            "{QEMU} is not installed; it is in the package qemu-system-x86 (Debian, Ubuntu, Fedora), \
+             qemu-system-x86 or qemu-base (Arch), qemu-system-x86_64 (Alpine)"
+        );
+    }
+    eprintln!("xtask: installing the package qemu-system-x86 into the system");
+    process::run(Command::new("apt-get").args(["--quiet=2", "update"]))?;
+    process::run(
+        Command::new("apt-get")
+            .env("DEBIAN_FRONTEND", "noninteractive")
+            .args(["--quiet=2", "install", "--yes", "--no-install-recommends"])
+            .arg("qemu-system-x86"),
+    )
+}
+
+/// What is booted.
+pub struct Machine {
+    pub kernel: PathBuf,
+    pub initramfs: Vec<u8>,
+    pub cpus: u32,
+    pub memory_mib: u32,
+    pub icount: bool,
+    pub timeout: Duration,
+}
+
+impl Machine {
+    /// Boots, passes the output on, and returns the exit code of the command in the guest.
+    pub fn run(&self, sink: &mut Sink<'_>) -> Result<u8> {
+        let scratch = Scratch::new()?;
+        write(&scratch.file("initramfs"), &self.initramfs)?;
+        make_disk(&scratch.file("disk"))?;
+        let mut qemu = self
+            .command(&scratch)
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .spawn()
+            .with_context(|| format!("cannot start {QEMU}"))?;
+        let stdout = qemu.stdout.take().context("QEMU has no stdout")?;
+        let passed = self.pass_output(stdout, sink);
+        if passed.is_err() {
+            // It may be gone by itself; then there is nothing to do.
+            let _ = qemu.kill();
+        }
+        let verdict = passed.and_then(|()| verdict(qemu, &scratch));
+        let log = workspace::target("vm/console.log");
+        fs::rename(scratch.file("console"), &log).context("QEMU left no console log")?;
+        verdict.with_context(|| {
+            let console = fs::read(&log).unwrap_or_default();
+            explain(&String::from_utf8_lossy(&console), &log)
+        })
+    }
+
+    fn command(&self, scratch: &Scratch) -> Command {
+        let mut qemu = Command::new(QEMU);
+        if self.icount {
+            qemu.args(["-accel", "tcg,thread=single", "-smp", "1"]);
+            qemu.args(["-icount", "shift=0,sleep=off"]);
+        } else {
+            qemu.args(["-accel", "tcg,thread=multi", "-smp", &self.cpus.to_string()]);
+        }
+        // `-cpu max` of QEMU 7.2 crashes guests at random; this model does not.
+        qemu.args(["-cpu", "Haswell-v4", "-m", &self.memory_mib.to_string()]);
+        qemu.args(["-nodefaults", "-no-user-config", "-display", "none", "-no-reboot"]);
+        qemu.arg("-kernel").arg(&self.kernel);
+        qemu.arg("-initrd").arg(scratch.file("initramfs"));
+        // A panic or an oops ends the machine at once.
+        qemu.args(["-append", "console=ttyS0 quiet loglevel=5 panic=-1 oops=panic"]);
+        qemu.args(["-serial", &format!("file:{}", scratch.path("console"))]);
+        let disk = scratch.path("disk");
+        qemu.args(["-drive", &format!("file={disk},format=raw,if=virtio,cache=unsafe")]);
+        qemu.args(["-device", "virtio-serial-pci"]);
+        qemu.args(["-chardev", "stdio,id=output,signal=off"]);
+        qemu.args(["-device", "virtserialport,nr=1,chardev=output"]);
+        let verdict = scratch.path("verdict");
+        qemu.args(["-chardev", &format!("file,id=verdict,path={verdict}")]);
+        qemu.args(["-device", "virtserialport,nr=2,chardev=verdict"]);
+        qemu
+    }
+
+    fn pass_output(&self, stdout: ChildStdout, sink: &mut Sink<'_>) -> Result<()> {
+        let end = Instant::now() + self.timeout;
+        let chunks = chunks(stdout);
+        loop {
+            match chunks.recv_timeout(end.saturating_duration_since(Instant::now())) {
+                Ok(chunk) => sink(&chunk).context("cannot pass the output on")?,
+                Err(RecvTimeoutError::Disconnected) => return Ok(()),
+                Err(RecvTimeoutError::Timeout) => {
+                    bail!("it had not finished after {} s", self.timeout.as_secs())
+                }
+            }
+        }
+    }
+}
+
+/// Reads in a thread, so that waiting for output can have an end.
+fn chunks(mut stdout: ChildStdout) -> Receiver<Vec<u8>> {
+    let (sender, receiver) = mpsc::sync_channel(16);
+    thread::spawn(move || {
+        let mut buffer = vec![0; 1 << 16];
+        while let Ok(length @ 1..) = stdout.read(&mut buffer) {
+            if sender.send(buffer[..length].to_vec()).is_err() {
+                break;
+            }
+        }
+    });
+    receiver
+}
+
+fn verdict(mut qemu: Child, scratch: &Scratch) -> Result<u8> {
+    let status = qemu.wait().context("cannot wait for QEMU")?;
+    if !status.success() {
+        bail!("QEMU failed: {status}");
+    }
+    let text = fs::read_to_string(scratch.file("verdict")).unwrap_or_default();
+    parse_verdict(&text).context("it ended without a verdict on the command")
+}
+
+/// Exactly the line that `tests/vm/init` writes.
+fn parse_verdict(text: &str) -> Option<u8> {
+    text.strip_prefix("exit ")?.strip_suffix('\n')?.parse().ok()
+}
+
+/// Why a machine may have failed, as far as its console tells.
+fn explain(console: &str, log: &Path) -> String {
+    let panic = console.lines().find(|line| line.contains("Kernel panic"));
+    let lines: Vec<_> = console.lines().collect();
+    let tail = lines[lines.len().saturating_sub(10)..].join("\n  ");
+    let what = match panic {
+        Some(panic) => format!("the kernel panicked: {}", panic.trim()),
+        None => format!("the console ended with\n  {tail}"),
+    };
+    format!("{what}\n(all of it: {})", display(log))
+}
+
+fn make_disk(path: &Path) -> Result<()> {
+    let disk = File::create(path).with_context(|| format!("cannot create {}", path.display()))?;
+    disk.set_len(DISK_BYTES)?;
+    // The tools of e2fsprogs are often on root's PATH only.
+    let path_variable = std::env::var("PATH").unwrap_or_default() + ":/usr/sbin:/sbin";
+    process::run(
+        Command::new("mkfs.ext4")
+            .env("PATH", path_variable)
+            .args(["-q", "-F"])
+            .arg(path),
+    )
+    .context("cannot make the guest's disk (mkfs.ext4 is in the package e2fsprogs)")
+}
+
+/// A directory for one run, so that runs can go on side by side; gone at the end.
+struct Scratch(PathBuf);
+
+impl Scratch {
+    fn new() -> Result<Self> {
+        let dir = workspace::target("vm").join(format!("run-{}", std::process::id()));
+        fresh_dir(&dir)?;
+        Ok(Self(dir))
+    }
+
+    fn file(&self, name: &str) -> PathBuf {
+        self.0.join(name)
+    }
+
+    /// A path inside an option of QEMU, where a comma has to be doubled.
+    fn path(&self, name: &str) -> String {
+        self.file(name).display().to_string().replace(',', ",,")
+    }
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        // Nobody can be told, and it lies below target/.
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_whole_verdict_counts() {
+        assert_eq!(parse_verdict("exit 0\n"), Some(0));
+        assert_eq!(parse_verdict("exit 255\n"), Some(255));
+        for text in ["", "exit 0", "exit \n", "exit 256\n", "0\n", "exit 0\nexit 1\n"] {
+            assert_eq!(parse_verdict(text), None, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn a_panic_is_named() {
+        let console = "[    1.0] Kernel panic - not syncing: oops\n[    1.1] Rebooting\n";
+        let text = explain(console, Path::new("log"));
+        assert!(text.contains("Kernel panic - not syncing: oops"), "{text}");
+    }
+}
