@@ -29,12 +29,14 @@ Exit codes: 0 done, 1 failed while running, 2 wrong usage, 69 this system cannot
 traced (the message tells why); with `-- COMMAND` the code of the command."
 )]
 pub struct Cli {
+    /// What to do.
     #[command(subcommand)]
     pub command: Command,
 }
 
 /// What to do.
 #[derive(Debug, Subcommand)]
+#[expect(missing_docs, reason = "clap would show it instead of what the arguments say")]
 pub enum Command {
     Top(TopArgs),
     Opens(OpensArgs),

@@ -197,3 +197,7 @@ fn file_path(components: &[u8], flags: u32) -> FilePath {
         claimed,
     }
 }
+
+#[cfg(test)]
+#[path = "decode_tests.rs"]
+mod tests;

@@ -1,7 +1,7 @@
 //! What happened, in the domain's own terms. Commands fold a stream of these;
 //! they do not know where it comes from.
 
-use std::{collections::BTreeMap, ops::AddAssign, sync::Arc};
+use std::{collections::BTreeMap, fmt, ops::AddAssign, sync::Arc};
 
 use bytes::Bytes;
 
@@ -265,6 +265,19 @@ impl Lost {
     /// Causes and counts, by name.
     pub fn iter(&self) -> impl Iterator<Item = (&'static str, u64)> {
         self.0.iter().map(|(cause, count)| (*cause, *count))
+    }
+}
+
+/// `0`, or the sum with its causes: `3 (path_cut 1, ring_full 2)`.
+impl fmt::Display for Lost {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.total())?;
+        let causes = self.iter().filter(|(_, count)| *count > 0);
+        for (n, (cause, count)) in causes.enumerate() {
+            f.write_str(if n == 0 { " (" } else { ", " })?;
+            write!(f, "{cause} {count}")?;
+        }
+        f.write_str(if self.total() == 0 { "" } else { ")" })
     }
 }
 

@@ -9,7 +9,6 @@ use std::{
 use crate::{
     commands::{Header, View},
     error::{Error, Failure},
-    event::Lost,
     exit::Exit,
     kernel::{self, Attached, Request},
     output::{Output, units},
@@ -74,7 +73,7 @@ impl Trace<'_> {
         stop.start(self.command)?;
         let (exit, lost) = run::run(&mut source, &mut view, &mut out, &mut stop).await?;
         if !self.json {
-            eprintln!("iotrace: {}; {}", view.summary(), describe(&lost));
+            eprintln!("iotrace: {}; lost: {lost}", view.summary());
         }
         Ok(exit)
     }
@@ -118,17 +117,4 @@ fn closed_pipe(error: std::io::Error) -> Result<Exit, Error> {
 fn kernel_release() -> String {
     let release = fs::read_to_string("/proc/sys/kernel/osrelease");
     release.map_or("unknown".to_owned(), |release| release.trim_end().to_owned())
-}
-
-/// Losses in words.
-fn describe(lost: &Lost) -> String {
-    if lost.total() == 0 {
-        return "nothing lost".to_owned();
-    }
-    let causes: Vec<String> = lost
-        .iter()
-        .filter(|(_, count)| *count > 0)
-        .map(|(cause, count)| format!("{cause} {count}"))
-        .collect();
-    format!("LOST: {}", causes.join(", "))
 }

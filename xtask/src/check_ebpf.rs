@@ -53,7 +53,9 @@ fn differences(committed: &Manifest, now: &Manifest) -> Vec<String> {
         ("bpf_linker", &committed.bpf_linker, &now.bpf_linker),
     ] {
         if old != new {
-            problems.push(format!("{what}: the manifest says {old:?}, here is {new:?}"));
+            problems.push(format!(
+                "{what}: the manifest says {old:?}, here is {new:?}"
+            ));
         }
     }
     for (path, hash) in &now.sources {

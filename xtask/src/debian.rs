@@ -33,7 +33,9 @@ impl Archive {
     /// Fetches the index of `suite`.
     pub fn open(suite: &str) -> Result<Self> {
         if !process::on_path("apt-get") || !process::on_path("dpkg") {
-            bail!("fetching from Debian's {suite} needs apt-get and dpkg, which this system has not");
+            bail!(
+                "fetching from Debian's {suite} needs apt-get and dpkg, which this system has not"
+            );
         }
         let source = sources::debian()?;
         let dir = workspace::target("apt").join(suite);
@@ -56,8 +58,7 @@ impl Archive {
         let mut update = archive.apt("apt-get");
         // A part that could not be fetched is a warning by default.
         update.args(["--quiet=2", "--error-on=any", "update"]);
-        process::run(&mut update)
-            .with_context(|| format!("no package index of Debian {suite}"))?;
+        process::run(&mut update).with_context(|| format!("no package index of Debian {suite}"))?;
         Ok(archive)
     }
 
@@ -103,10 +104,15 @@ impl Archive {
         let mut download = self.apt("apt-get");
         download.args(["--quiet=2", "download"]).args(&wanted);
         process::run(download.current_dir(&debs))?;
-        let partial = dir.with_extension("partial");
+        let partial = PathBuf::from(format!("{}.partial", dir.display()));
         fresh_dir(&partial)?;
         for deb in fs::read_dir(&debs)? {
-            process::run(Command::new("dpkg").arg("-x").arg(deb?.path()).arg(&partial))?;
+            process::run(
+                Command::new("dpkg")
+                    .arg("-x")
+                    .arg(deb?.path())
+                    .arg(&partial),
+            )?;
         }
         fs::remove_dir_all(&debs)?;
         fs::rename(&partial, dir)
@@ -181,7 +187,8 @@ mod tests {
 
     #[test]
     fn stanzas_become_packages() {
-        let index = "Package: a\nDescription: x\n Version: no\nVersion: 1-1\n\nPackage: b\nVersion: 2\n\n";
+        let index =
+            "Package: a\nDescription: x\n Version: no\nVersion: 1-1\n\nPackage: b\nVersion: 2\n\n";
         let found: Vec<_> = packages(index)
             .into_iter()
             .map(|package| (package.name, package.version))

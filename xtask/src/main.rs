@@ -8,6 +8,7 @@ mod check_ebpf;
 mod debian;
 mod manifest;
 mod process;
+mod test;
 mod toolchain;
 mod vm;
 mod workspace;
@@ -31,6 +32,8 @@ enum Command {
     CheckEbpf,
     /// Run a command as root on a Debian kernel in QEMU
     Vm(vm::Args),
+    /// Run the whole test: format, lints, unit tests, kernel object, live scenarios
+    Test(test::Args),
 }
 
 fn main() -> ExitCode {
@@ -38,6 +41,7 @@ fn main() -> ExitCode {
         Command::BuildEbpf => build_ebpf::run().map(|()| 0),
         Command::CheckEbpf => check_ebpf::run().map(|()| 0),
         Command::Vm(args) => vm::run(&args),
+        Command::Test(args) => test::run(&args),
     };
     match outcome {
         Ok(code) => ExitCode::from(code),

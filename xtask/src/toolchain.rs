@@ -112,7 +112,10 @@ fn rust_src(prefix: &[&str], sysroot: &Path) -> Result<()> {
     if present() {
         return Ok(());
     }
-    eprintln!("xtask: fetching rust-src with rustup into {}", link.display());
+    eprintln!(
+        "xtask: fetching rust-src with rustup into {}",
+        link.display()
+    );
     let component = tool(prefix, "rustup")
         .args(["component", "add", "rust-src"])
         .status();
@@ -162,8 +165,15 @@ fn bpf_linker(prefix: &[&str]) -> Result<PathBuf> {
     if version.is_ok_and(|output| output.stdout.trim_ascii() == wanted.as_bytes()) {
         return Ok(path);
     }
-    eprintln!("xtask: fetching and building {wanted} into {}", display(&tools));
-    let features = ["--no-default-features", "--features", "llvm-22,rust-llvm-22"];
+    eprintln!(
+        "xtask: fetching and building {wanted} into {}",
+        display(&tools)
+    );
+    let features = [
+        "--no-default-features",
+        "--features",
+        "llvm-22,rust-llvm-22",
+    ];
     process::run(
         tool(prefix, "cargo")
             .args(["install", "bpf-linker", "--version", BPF_LINKER, "--locked"])

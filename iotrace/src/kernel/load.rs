@@ -41,6 +41,23 @@ pub struct Attached {
 
 /// Loads and attaches what `request` asks for.
 pub fn attach(request: &Request) -> Result<Attached, Unavailable> {
+    let attached = try_backends(request);
+    give_back_memory();
+    attached
+}
+
+/// Setting up reads megabytes of type information, and aya parses all of it
+/// once more (`EbpfLoader::new`). The C library keeps freed memory; a tool that
+/// then runs for hours must not.
+fn give_back_memory() {
+    #[cfg(target_env = "gnu")]
+    // SAFETY: no preconditions.
+    unsafe {
+        libc::malloc_trim(0);
+    }
+}
+
+fn try_backends(request: &Request) -> Result<Attached, Unavailable> {
     let plan = plan::plan(request)?;
     let mut ebpf = load(request, &plan)?;
     let candidates = match &request.backend {
@@ -80,8 +97,8 @@ fn object_error(reason: &str) -> Unavailable {
 fn load(request: &Request, plan: &Plan) -> Result<Ebpf, Unavailable> {
     let page = u32::try_from(procfs::page_size()).unwrap_or(4096);
     EbpfLoader::new()
-        // Only needed for CO-RE relocations, of which there are none; parsing
-        // it would take most of the start-up time.
+        // Only needed for CO-RE relocations, of which there are none. (`new` has
+        // parsed it all the same; there is no other constructor in aya 0.14.)
         .btf(None)
         .override_global("LAYOUT", &plan.layout, true)
         .override_global("SETTINGS", &plan.settings, true)

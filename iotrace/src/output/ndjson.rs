@@ -4,6 +4,7 @@
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use jiff::Timestamp;
 
+use super::sanitize;
 use crate::event::Time;
 
 /// A field of a record.
@@ -121,16 +122,23 @@ impl Slot<'_> {
     }
 }
 
+/// A JSON string. What would drive a terminal is escaped, since that is where
+/// NDJSON too may end.
 fn quote(out: &mut Vec<u8>, text: &str) {
-    let plain = |byte: &u8| (0x20..0x7f).contains(byte) && !matches!(byte, b'"' | b'\\');
-    if text.as_bytes().iter().all(plain) {
-        out.push(b'"');
-        out.extend_from_slice(text.as_bytes());
-        out.push(b'"');
-    } else if serde_json::to_writer(&mut *out, text).is_err() {
-        // A string into memory: there is no way for it to fail.
-        out.extend_from_slice(b"\"\"");
+    out.push(b'"');
+    for character in text.chars() {
+        match character {
+            '"' | '\\' => out.extend_from_slice(&[b'\\', character as u8]),
+            _ if sanitize::is_unsafe(character) => {
+                for unit in character.encode_utf16(&mut [0; 2]) {
+                    out.extend_from_slice(format!("\\u{unit:04x}").as_bytes());
+                }
+            }
+            _ if character.is_ascii() => out.push(character as u8),
+            _ => out.extend_from_slice(character.encode_utf8(&mut [0; 4]).as_bytes()),
+        }
     }
+    out.push(b'"');
 }
 
 /// `2024-06-01T12:00:00.000000001Z`.
@@ -162,7 +170,8 @@ mod tests {
         let mut out = Vec::new();
         write(&mut out, "test", &FIELDS, bytes);
         prop_assert_eq!(out.iter().filter(|byte| **byte == b'\n').count(), 1);
-        prop_assert!(std::str::from_utf8(&out).is_ok());
+        let text = std::str::from_utf8(&out).expect("UTF-8").trim_end();
+        prop_assert!(!text.contains(sanitize::is_unsafe));
         let value: Value = serde_json::from_slice(&out).expect("valid JSON");
         let found = match &value["path_b64"] {
             Value::String(encoded) => STANDARD.decode(encoded).expect("valid base64"),

@@ -131,7 +131,9 @@ mod tests {
 
     #[test]
     fn a_narrow_terminal_gets_the_end_of_it() {
-        assert_eq!(line(Some(18)), "  12 …日本/data.db\n".replace("日", "").as_str());
+        assert_eq!(line(Some(18)), "  12 …日本/data.db\n");
+        // A wide character is not cut in half.
+        assert_eq!(line(Some(17)), "  12 …本/data.db\n");
         assert_eq!(line(Some(40)), "  12 /srv/日本/data.db\n");
     }
 

@@ -20,7 +20,7 @@ pub use capture::Capture;
 pub use context::{Context, Skip, is_harmful};
 pub use opens::{OpenCounts, Opens};
 pub use process::Process;
-pub use record::{Io, Open};
+pub use record::{Envelope, Io, Open};
 pub use rows::Rows;
 pub use tracer::Tracer;
 pub use workload::Workload;

@@ -11,6 +11,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde::Deserialize;
 
+use super::is_harmful;
 use crate::counts::Counts;
 
 /// What every line has.
@@ -23,8 +24,13 @@ pub struct Envelope {
 }
 
 impl Envelope {
-    /// Reads the envelope of a line and checks its time stamp.
+    /// Reads the envelope of a line and checks what holds for every line: that
+    /// it may reach a terminal, because JSON can escape what may not, and that
+    /// its time stamp is whole.
     pub fn parse(line: &str) -> Result<Self> {
+        if let Some(harm) = line.chars().find(|c| is_harmful(*c)) {
+            bail!("a terminal would get {harm:?}, which JSON can escape: {line:?}");
+        }
         let envelope: Self = parse(line)?;
         let shape: String = envelope
             .ts
@@ -157,6 +163,9 @@ pub struct Open {
     /// The path is what the caller said, not what the kernel opened.
     #[serde(default)]
     pub path_claimed: bool,
+    /// The path is not whole.
+    #[serde(default)]
+    pub path_cut: bool,
 }
 
 impl Open {

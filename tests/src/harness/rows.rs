@@ -16,6 +16,8 @@ pub struct Rows {
     pub rows: Vec<Io>,
     /// All ticks, in order.
     pub ticks: Vec<Tick>,
+    /// Causes of loss that the scenario provokes.
+    allowed: &'static [&'static str],
     interval: Interval,
 }
 
@@ -27,6 +29,14 @@ struct Interval {
 }
 
 impl Rows {
+    /// For a scenario that provokes losses of these causes, and of no other.
+    pub fn allowing(causes: &'static [&'static str]) -> Self {
+        Self {
+            allowed: causes,
+            ..Self::default()
+        }
+    }
+
     /// Sums the rows over all ticks.
     pub fn sums<K: Ord>(&self, key: impl Fn(&Io) -> K) -> BTreeMap<K, Counts> {
         let mut sums = BTreeMap::new();
@@ -90,7 +100,7 @@ impl Rows {
             tick.interval_ns.is_some_and(|length| length > 0),
             "an interval of no length: {tick:?}"
         );
-        nothing_lost(&tick.lost, &[])?;
+        nothing_lost(&tick.lost, self.allowed)?;
         self.ticks.push(tick);
         Ok(())
     }
@@ -102,7 +112,7 @@ impl Sink for Rows {
             "io" => self.row(Io::parse(line)?),
             "tick" => self
                 .tick(parse(line)?)
-                .with_context(|| format!("tick {}: {line}", self.ticks.len() + 1)),
+                .with_context(|| format!("tick {}", self.ticks.len() + 1)),
             _ => bail!("`top` must not print a record {kind:?}: {line}"),
         }
     }
@@ -113,7 +123,7 @@ impl Sink for Rows {
             "rows that no tick follows: {:?}",
             self.interval.keys
         );
-        nothing_lost(&end.lost, &[])
+        nothing_lost(&end.lost, self.allowed)
     }
 }
 

@@ -1,6 +1,5 @@
 //! A workload process: ready, go, done.
 
-use std::env;
 use std::ffi::OsStr;
 use std::io::Write;
 use std::process::{ChildStdin, Command, Stdio};
@@ -30,7 +29,8 @@ struct Ready {
 impl Workload {
     /// Starts `iotrace-tests work ARGS…` and waits until it is ready.
     pub fn start<A: AsRef<OsStr>>(context: &Context, args: &[A]) -> Result<Self> {
-        let mut command = Command::new(env::current_exe()?);
+        // Itself, even if another build has replaced the file meanwhile.
+        let mut command = Command::new("/proc/self/exe");
         command.arg("work").args(args);
         Self::spawn(context, &mut command)
     }

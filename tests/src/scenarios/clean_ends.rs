@@ -8,7 +8,9 @@ use anyhow::{Context as _, Result, bail, ensure};
 use nix::sys::signal::Signal;
 
 use super::Scenario;
-use crate::harness::{Capture, Context, Io, Opens, Process, Rows, SOON, Tracer, Workload};
+use crate::harness::{
+    Capture, Context, Envelope, Io, Opens, Process, Rows, SOON, Tracer, Workload,
+};
 use crate::work::Report;
 
 pub const SCENARIOS: &[Scenario] = &[
@@ -104,8 +106,10 @@ fn own_rows(context: &Context, name: &str, options: &[&str]) -> Result<Vec<Io>> 
     let text = fs::read_to_string(&output)?;
     context.remember(format!("{}: stdout", process.label()), Capture::of(&text));
     let mut rows = Vec::new();
-    for line in text.lines().filter(|line| line.contains("\"type\":\"io\"")) {
-        rows.push(Io::parse(line)?);
+    for line in text.lines() {
+        if Envelope::parse(line)?.kind == "io" {
+            rows.push(Io::parse(line)?);
+        }
     }
     if !rows.iter().any(|row| row.pid == Some(busy_pid)) {
         bail!("no row of the bystander either");

@@ -126,14 +126,15 @@ fn filter(
         !done.is_empty() && done.len() < all,
         "the filter is not tested"
     );
+    compare(
+        &sums(&done, file_of, |counts| counts),
+        &seen.sums(file_of_row),
+    )?;
     let users: BTreeMap<_, _> = done.iter().map(|done| (Some(done.pid), done.uid)).collect();
     for row in &seen.rows {
         ensure!(row.uid.as_ref() == users.get(&row.pid), "user of {row:?}");
     }
-    compare(
-        &sums(&done, file_of, |counts| counts),
-        &seen.sums(file_of_row),
-    )
+    Ok(())
 }
 
 /// What the first process did, put together or in part.

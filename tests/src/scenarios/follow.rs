@@ -1,7 +1,6 @@
 //! `-- COMMAND`: exactly it and its children.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::env;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
@@ -53,7 +52,8 @@ impl Family {
             &["busy", "--file", &plain(&context.dir().join("bystander"))?],
         )?;
         bystander.go()?;
-        let program = plain(&env::current_exe()?)?;
+        // This very binary, even if another build has replaced the file meanwhile.
+        let program = format!("/proc/{}/exe", std::process::id());
         let code = EXIT_CODE.to_string();
         let data_path = plain(&data)?;
         let arguments = [

@@ -1,6 +1,7 @@
 //! What iotrace promises, one family of scenarios per file.
 
 mod clean_ends;
+mod cut_paths;
 mod failed_opens;
 mod filters;
 mod filters_of_opens;
@@ -42,6 +43,7 @@ pub fn all() -> impl Iterator<Item = &'static Scenario> {
         tables::SCENARIOS,
         pread::SCENARIOS,
         hostile_names::SCENARIOS,
+        cut_paths::SCENARIOS,
         failed_opens::SCENARIOS,
         filters::SCENARIOS,
         filters_of_opens::SCENARIOS,

@@ -59,6 +59,7 @@ fn all_opens(context: &Context, mut service: Workload) -> Result<()> {
             !open.path_claimed,
             "the path of a success is the kernel's: {open:?}"
         );
+        ensure!(!open.path_cut, "a whole path is marked as cut: {open:?}");
         by_path.entry(path).or_default().push(open);
     }
     for path in files_of(&report) {

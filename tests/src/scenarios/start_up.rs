@@ -34,14 +34,17 @@ fn told(context: &Context) -> Result<()> {
     let said = process.stderr().to_end(SOON)?;
     let said = String::from_utf8_lossy(&said);
     for what in ["attached in", "resident"] {
-        let line = said
-            .lines()
-            .find(|line| line.contains(what))
+        let (_, number) = said
+            .split_once(what)
             .with_context(|| format!("nothing on stderr says {what:?}"))?;
         ensure!(
-            line.bytes().any(|byte| byte.is_ascii_digit()),
-            "no number in {line:?}"
+            number
+                .trim_start()
+                .starts_with(|c: char| c.is_ascii_digit()),
+            "no number after {what:?} in: {said}"
         );
+    }
+    for line in said.lines() {
         println!("     {line}");
     }
     Ok(())

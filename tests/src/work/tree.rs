@@ -4,7 +4,6 @@
 //! Each process writes a file named by its pid, so that the directory says
 //! afterwards who did how much.
 
-use std::env;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::process::{Command, id};
@@ -45,7 +44,7 @@ pub fn run(options: &Options) -> Result<u8> {
     }
     let mut children = Vec::new();
     for _ in 0..CHILDREN {
-        let mut command = Command::new(env::current_exe()?);
+        let mut command = Command::new("/proc/self/exe");
         command.args(["work", "tree", "--child", "--dir"]);
         children.push(command.arg(&options.dir).spawn()?);
     }

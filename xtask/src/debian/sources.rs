@@ -33,12 +33,22 @@ impl Source {
 /// The mirror of Debian proper (not of its security updates, not of a third party).
 pub fn debian() -> Result<Source> {
     let codename = codename()?;
-    let suites = [&codename, "stable", "oldstable", "testing", "unstable", "sid"];
+    let suites = [
+        &codename,
+        "stable",
+        "oldstable",
+        "testing",
+        "unstable",
+        "sid",
+    ];
     let mut sources = Vec::new();
     for path in files(Path::new(SOURCES)) {
-        let text = fs::read_to_string(&path)
-            .with_context(|| format!("cannot read {}", path.display()))?;
-        if path.extension().is_some_and(|extension| extension == "list") {
+        let text =
+            fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
+        if path
+            .extension()
+            .is_some_and(|extension| extension == "list")
+        {
             sources.extend(one_line(&text));
         } else {
             sources.extend(deb822(&text));
@@ -148,7 +158,9 @@ fn deb822_sources(stanza: &[&str]) -> Vec<Source> {
     let signed_by = field("Signed-By").first().copied();
     let signed_by = signed_by.filter(|keyring| keyring.starts_with('/'));
     let uris = field("URIs");
-    let Some(uri) = uris.first() else { return vec![] };
+    let Some(uri) = uris.first() else {
+        return vec![];
+    };
     field("Suites")
         .into_iter()
         .map(|suite| Source {

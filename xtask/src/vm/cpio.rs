@@ -39,7 +39,9 @@ impl Archive {
     fn add(&mut self, path: &str, node: Node) {
         let path = path.trim_matches('/');
         for (end, _) in path.match_indices('/') {
-            self.nodes.entry(path[..end].to_owned()).or_insert(Node::Dir);
+            self.nodes
+                .entry(path[..end].to_owned())
+                .or_insert(Node::Dir);
         }
         self.nodes.insert(path.to_owned(), node);
     }

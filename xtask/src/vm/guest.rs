@@ -84,12 +84,22 @@ pub fn initramfs(
     command: &[OsString],
 ) -> Result<Vec<u8>> {
     let mut archive = Archive::default();
-    for dir in ["dev", "mnt", "proc", "root", "run", "sbin", "sys", "tmp", "usr/sbin"] {
+    for dir in [
+        "dev", "mnt", "proc", "root", "run", "sbin", "sys", "tmp", "usr/sbin",
+    ] {
         archive.dir(dir);
     }
-    archive.file("etc/passwd", false, "root:x:0:0::/root:/bin/sh\nnobody:x:65534:65534::/:/bin/sh\n");
+    archive.file(
+        "etc/passwd",
+        false,
+        "root:x:0:0::/root:/bin/sh\nnobody:x:65534:65534::/:/bin/sh\n",
+    );
     archive.file("etc/group", false, "root:x:0:\nnogroup:x:65534:\n");
-    archive.file("init", true, read(&workspace::root().join("tests/vm/init"))?);
+    archive.file(
+        "init",
+        true,
+        read(&workspace::root().join("tests/vm/init"))?,
+    );
     archive.file("command", false, script(command));
     for (number, module) in modules.iter().enumerate() {
         let path = format!("modules/{number:02}-{}.ko", module.name);
@@ -103,7 +113,12 @@ pub fn initramfs(
     archive.link("bin/sh", "busybox");
     add_program(&mut archive, base, &base.python, "usr/bin/python3")?;
     for name in ["iotrace", "iotrace-tests"] {
-        add_program(&mut archive, base, &release_binary(name), &format!("bin/{name}"))?;
+        add_program(
+            &mut archive,
+            base,
+            &release_binary(name),
+            &format!("bin/{name}"),
+        )?;
     }
     for file in files {
         add_program(&mut archive, base, &file.host, &file.guest)?;
@@ -168,7 +183,9 @@ impl Base {
     fn has_library(&self, name: &str) -> bool {
         ["lib", "usr/lib"].iter().any(|lib| {
             let multiarch = fs::read_dir(self.dir.join(lib)).into_iter().flatten();
-            multiarch.flatten().any(|dir| dir.path().join(name).exists())
+            multiarch
+                .flatten()
+                .any(|dir| dir.path().join(name).exists())
         })
     }
 }
@@ -199,7 +216,8 @@ fn parse_ldd(text: &str) -> Vec<Library> {
             return Some(Library::Missing(name.trim().to_owned()));
         }
         let path = place.split(" (").next()?;
-        path.starts_with('/').then(|| Library::Found(path.to_owned()))
+        path.starts_with('/')
+            .then(|| Library::Found(path.to_owned()))
     };
     text.lines().filter_map(parse).collect()
 }
@@ -210,7 +228,8 @@ fn is_executable(path: &Path) -> Result<bool> {
 }
 
 fn text(name: &OsStr) -> Result<&str> {
-    name.to_str().with_context(|| format!("the name {} is not UTF-8", name.display()))
+    name.to_str()
+        .with_context(|| format!("the name {} is not UTF-8", name.display()))
 }
 
 #[cfg(test)]
@@ -219,10 +238,24 @@ mod tests {
 
     #[test]
     fn every_character_survives_the_script() -> Result<()> {
-        let words = ["printf", "%s|", "a b", "it's", "$HOME \"`x`\"\\", "two\nlines", ""];
+        let words = [
+            "printf",
+            "%s|",
+            "a b",
+            "it's",
+            "$HOME \"`x`\"\\",
+            "two\nlines",
+            "",
+        ];
         let script = script(&words.map(OsString::from));
-        let output = Command::new("sh").arg("-c").arg(OsStr::from_bytes(&script)).output()?;
-        assert_eq!(String::from_utf8(output.stdout)?, words[2..].join("|") + "|");
+        let output = Command::new("sh")
+            .arg("-c")
+            .arg(OsStr::from_bytes(&script))
+            .output()?;
+        assert_eq!(
+            String::from_utf8(output.stdout)?,
+            words[2..].join("|") + "|"
+        );
         Ok(())
     }
 

@@ -52,7 +52,13 @@ const VERSIONS: [Version; 4] = [
 const FLAVOUR: &str = "-cloud-amd64";
 
 /// The disk, and the ports that carry output and verdict. What is built in is not looked for.
-const MODULES: [&str; 5] = ["virtio_pci", "virtio_blk", "virtio_console", "ext4", "overlay"];
+const MODULES: [&str; 5] = [
+    "virtio_pci",
+    "virtio_blk",
+    "virtio_console",
+    "ext4",
+    "overlay",
+];
 
 /// A bootable kernel.
 pub struct Kernel {

@@ -68,6 +68,7 @@ pub struct OpensArgs {
     #[arg(short, long, visible_alias = "buffer-pages", value_name = "PAGES", conflicts_with = "ring_kib")]
     pub buffer_pages: Option<u32>,
 
+    /// Shared with other commands.
     #[command(flatten)]
     pub trace: TraceArgs,
 

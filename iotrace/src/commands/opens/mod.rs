@@ -3,8 +3,6 @@
 mod args;
 mod flags;
 mod rows;
-#[cfg(test)]
-mod tests;
 
 use std::io;
 

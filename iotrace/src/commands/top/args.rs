@@ -96,6 +96,7 @@ pub struct TopArgs {
     #[arg(long, value_name = "KIB", default_value_t = 1024)]
     pub ring_kib: u32,
 
+    /// Shared with other commands.
     #[command(flatten)]
     pub trace: TraceArgs,
 

@@ -114,7 +114,7 @@ pub fn headline(out: &mut Vec<u8>, tick: &TickRow, width: Option<usize>) {
             units::bytes(tick.overflow.bytes())
         );
     }
-    let _ = write!(line, " lost: {}", tick.lost.total());
+    let _ = write!(line, " lost: {}", tick.lost);
     if let Some(width) = width {
         // ASCII but for what `sanitize` let through of the kernel's own file.
         line = line.chars().take(width).collect();

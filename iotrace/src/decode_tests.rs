@@ -1,0 +1,141 @@
+//! Decoding: paths come out right, and no bytes whatever make it fail badly.
+
+use proptest::prelude::*;
+
+use super::*;
+
+/// The bytes of a wire record with a path behind it.
+fn bytes<T: aya::Pod>(head: &T, path: &[u8]) -> Vec<u8> {
+    // SAFETY: a `Pod` is its bytes.
+    let head = unsafe { std::slice::from_raw_parts((&raw const *head).cast(), size_of::<T>()) };
+    [head, path].concat()
+}
+
+fn name(flags: u32, path: &[u8]) -> FilePath {
+    let head = FileRecord {
+        kind: RECORD_FILE,
+        flags,
+        path_len: path.len() as u32,
+        ..FileRecord::default()
+    };
+    match record(&bytes(&head, path)) {
+        Ok(Record::Name { path, .. }) => path,
+        other => panic!("{other:?}"),
+    }
+}
+
+fn opened(head: OpenRecord, path: &[u8]) -> Open {
+    let head = OpenRecord {
+        kind: RECORD_OPEN,
+        path_len: path.len() as u32,
+        ..head
+    };
+    match record(&bytes(&head, path)) {
+        Ok(Record::Open(open)) => open,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn components_are_put_in_order() {
+    assert_eq!(name(0, b"c.txt\0b\0a\0").bytes.as_ref(), b"/a/b/c.txt");
+    assert_eq!(name(0, b"").bytes.as_ref(), b"/");
+    assert_eq!(name(0, b"file\0/\0").bytes.as_ref(), b"/file");
+}
+
+#[test]
+fn a_cut_path_does_not_claim_to_be_absolute() {
+    let path = name(path_flag::CUT, b"c\0b\0");
+    assert_eq!(path.bytes.as_ref(), b"b/c");
+    assert!(path.cut);
+}
+
+#[test]
+fn a_failed_open_keeps_what_the_caller_wrote() {
+    let claimed = |flags, path: &[u8]| {
+        let head = OpenRecord {
+            flags: flags | path_flag::CLAIMED,
+            result: -2,
+            ..OpenRecord::default()
+        };
+        let open = opened(head, path);
+        assert_eq!(open.result, Opened::Failed { errno: 2 });
+        let path = open.path.expect("a path");
+        assert!(path.claimed);
+        String::from_utf8(path.bytes.to_vec()).expect("text")
+    };
+    assert_eq!(claimed(0, b"/etc//x\0"), "/etc//x");
+    assert_eq!(claimed(0, b"../x\0dir\0home\0"), "/home/dir/../x");
+    assert_eq!(claimed(0, b"x\0"), "/x");
+    assert_eq!(claimed(0, b"\0dir\0"), "/dir/");
+    assert_eq!(claimed(path_flag::CUT, b"x\0"), "x");
+    assert_eq!(claimed(path_flag::CUT, b"x\0deep\0"), "deep/x");
+}
+
+#[test]
+fn an_unnamed_temporary_file_is_created() {
+    let head = OpenRecord {
+        open_flags: (libc::O_TMPFILE | libc::O_RDWR) as u64,
+        result: 5,
+        ..OpenRecord::default()
+    };
+    let open = opened(head, b"#12\0tmp\0");
+    assert!(matches!(open.result, Opened::Ok { fd: 5, created: true, .. }));
+    let head = OpenRecord {
+        open_flags: libc::O_DIRECTORY as u64,
+        result: 5,
+        ..OpenRecord::default()
+    };
+    let open = opened(head, b"tmp\0");
+    assert!(matches!(open.result, Opened::Ok { created: false, .. }));
+}
+
+#[test]
+fn device_numbers_are_split_as_the_kernel_does() {
+    let file = file_id(iotrace_common::FileId {
+        dev: 259 << 20 | 70_000,
+        ..iotrace_common::FileId::default()
+    });
+    assert_eq!((file.major, file.minor), (259, 70_000));
+}
+
+#[test]
+fn every_truncation_is_an_error() {
+    let head = OpenRecord {
+        kind: RECORD_OPEN,
+        path_len: 4,
+        ..OpenRecord::default()
+    };
+    let whole = bytes(&head, b"a\0b\0");
+    assert!(record(&whole).is_ok());
+    for len in 0..whole.len() {
+        assert!(record(&whole[..len]).is_err(), "{len}");
+    }
+}
+
+proptest! {
+    #[test]
+    fn no_bytes_make_it_panic(bytes: Vec<u8>) {
+        let _ = record(&bytes);
+    }
+
+    #[test]
+    fn no_flipped_byte_makes_it_panic_or_grow(
+        at in 0usize..130, value: u8, kind in RECORD_FILE..=RECORD_OPEN,
+    ) {
+        let path = b"file\0dir\0top\0";
+        let mut bytes = if kind == RECORD_FILE {
+            bytes(&FileRecord { kind, path_len: 13, ..FileRecord::default() }, path)
+        } else {
+            bytes(&OpenRecord { kind, path_len: 13, ..OpenRecord::default() }, path)
+        };
+        let len = bytes.len();
+        bytes[at % len] = value;
+        let decoded = match record(&bytes) {
+            Ok(Record::Name { path, .. }) => path.bytes.len(),
+            Ok(Record::Open(open)) => open.path.map_or(0, |path| path.bytes.len()),
+            Err(_) => 0,
+        };
+        prop_assert!(decoded <= len + 1);
+    }
+}

@@ -1,0 +1,6 @@
+//! The command line, as people meet it: help, usage errors, exit codes.
+
+#[test]
+fn cli() {
+    trycmd::TestCases::new().case("tests/cli/*.toml");
+}

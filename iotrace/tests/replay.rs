@@ -1,0 +1,259 @@
+//! The whole program over events that are there already: text and NDJSON.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use clap::Parser as _;
+use iotrace::{
+    cli::{Cli, Command},
+    commands::{Header, View, opens::Opens, top::Top},
+    event::{
+        Counts, Event, FileId, FilePath, FileType, Io, Load, Lost, Open, Opened, Thread, Tick, Time,
+    },
+    exit::Exit,
+    output::{Output, Screen},
+    run::{self, Stop},
+    source::Replay,
+};
+
+const NOON: u64 = 1_790_000_000_000_000_000;
+
+fn thread(comm: &'static [u8]) -> Thread {
+    Thread {
+        pid: 3920,
+        tid: 21776,
+        uid: 1000,
+        comm: Bytes::from_static(comm),
+    }
+}
+
+fn path(bytes: &'static [u8]) -> FilePath {
+    FilePath {
+        bytes: Bytes::from_static(bytes),
+        ..FilePath::default()
+    }
+}
+
+const FILE: FileId = FileId {
+    major: 8,
+    minor: 1,
+    ino: 131,
+    generation: 77,
+};
+
+fn io(name: Option<FilePath>, counts: [u64; 4]) -> Event {
+    let [reads, writes, read_bytes, write_bytes] = counts;
+    Event::Io(Io {
+        thread: thread(b"python"),
+        file: FILE,
+        file_type: FileType::Regular,
+        path: name.map(Arc::new),
+        counts: Counts {
+            reads,
+            writes,
+            read_bytes,
+            write_bytes,
+        },
+    })
+}
+
+fn tick() -> Event {
+    let mut lost = Lost::default();
+    lost.add("ring_full", 2);
+    Event::Tick(Tick {
+        time: Time(NOON),
+        interval_ns: 1_000_000_000,
+        total: Counts {
+            reads: 12,
+            writes: 1001,
+            read_bytes: 9_000_000,
+            write_bytes: 5_003_264,
+        },
+        overflow: Counts {
+            reads: 1,
+            read_bytes: 4096,
+            ..Counts::default()
+        },
+        lost,
+        load: Some(Load {
+            average: "0.42 0.30 0.25 1/134 12345".to_owned(),
+            iowait: Some(0.031),
+        }),
+    })
+}
+
+fn transfers() -> Vec<Event> {
+    let deleted = FilePath {
+        deleted: true,
+        ..path(b"/tmp/2ec5/594.txt")
+    };
+    vec![
+        io(Some(deleted), [0, 1, 0, 4_999_168]),
+        io(Some(path(b"/tmp/\x1b[31mred\xff")), [0, 1000, 0, 4096]),
+        io(Some(path("/srv/日本.db".as_bytes())), [10, 0, 8_995_900, 0]),
+        io(None, [1, 0, 4, 0]),
+        tick(),
+    ]
+}
+
+fn open(result: Opened, flags: i32, name: Option<FilePath>) -> Event {
+    Event::Open(Open {
+        time: Time(NOON + 1_500_000),
+        thread: thread(b"py\nthon"),
+        flags: flags as u64,
+        mode: 0o644,
+        result,
+        path: name,
+        cgroup: 42,
+        mount_ns: Some(4_026_531_841),
+    })
+}
+
+fn opens() -> Vec<Event> {
+    let file = Some((FILE, FileType::Regular));
+    let claimed = FilePath {
+        claimed: true,
+        ..path(b"/tmp/../etc/shadow")
+    };
+    vec![
+        open(
+            Opened::Ok { fd: 6, file, created: true },
+            libc::O_WRONLY | libc::O_CREAT | libc::O_TRUNC,
+            Some(path(b"/tmp/2ec5/594.txt")),
+        ),
+        open(Opened::Failed { errno: 13 }, libc::O_RDONLY, Some(claimed)),
+        open(Opened::Failed { errno: 14 }, libc::O_RDONLY, None),
+        tick(),
+    ]
+}
+
+/// What a command line prints for these events, and its last words.
+fn print(arguments: &str, events: Vec<Event>) -> String {
+    let cli = Cli::try_parse_from(arguments.split_whitespace()).expect("a command line");
+    let screen = Screen::default();
+    match cli.command {
+        Command::Top(args) => show(Top::new(args.config(screen).expect("a config"), screen), events),
+        Command::Opens(args) => show(Opens::new(args.config().expect("a config"), screen), events),
+    }
+}
+
+fn show(mut view: impl View, events: Vec<Event>) -> String {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .expect("a runtime");
+    let header = Header {
+        time: Time(NOON),
+        backend: "fentry",
+        not_seen: "nothing",
+        kernel: "6.12.95".to_owned(),
+        command: "test",
+    };
+    let mut out = Output::memory();
+    view.begin(&header, &mut out).expect("memory");
+    let (exit, lost) = runtime.block_on(async {
+        let mut stop = Stop::new(None).expect("signals");
+        let mut source = Replay::new(events);
+        run::run(&mut source, &mut view, &mut out, &mut stop)
+            .await
+            .expect("a run")
+    });
+    assert_eq!(exit, Exit::Done);
+    assert_eq!(lost.total(), 2);
+    let text = String::from_utf8(out.into_bytes()).expect("UTF-8");
+    // The time of day depends on where the test runs.
+    let text = text.replace(&format!("{} loadavg", local_time()), "HH:MM:SS loadavg");
+    format!("{text}-- {}", view.summary())
+}
+
+fn local_time() -> String {
+    let time = jiff::Timestamp::from_nanosecond(i128::from(NOON)).expect("a time");
+    let zoned = time.to_zoned(jiff::tz::TimeZone::system());
+    zoned.strftime("%H:%M:%S").to_string()
+}
+
+#[test]
+fn top_as_text() {
+    insta::assert_snapshot!(print("iotrace top", transfers()));
+}
+
+#[test]
+fn top_as_text_two_rows_by_writes() {
+    insta::assert_snapshot!(print("iotrace top -r 2 -s writes", transfers()));
+}
+
+#[test]
+fn top_by_everything() {
+    let all = ["file", "thread", "process", "directory"];
+    let text = all.map(|by| print(&format!("iotrace top --by {by}"), transfers()));
+    insta::assert_snapshot!(text.join("\n\n"));
+}
+
+#[test]
+fn top_as_ndjson() {
+    insta::assert_snapshot!(print("iotrace top --json", transfers()));
+}
+
+#[test]
+fn top_by_process_as_ndjson() {
+    insta::assert_snapshot!(print("iotrace top --json --by process", transfers()));
+}
+
+#[test]
+fn opens_as_text() {
+    insta::assert_snapshot!(print("iotrace opens", opens()));
+}
+
+#[test]
+fn opens_as_text_with_all_columns() {
+    insta::assert_snapshot!(print("iotrace opens -T -U -e", opens()));
+}
+
+#[test]
+fn opens_as_ndjson() {
+    insta::assert_snapshot!(print("iotrace opens --json", opens()));
+}
+
+#[test]
+fn opens_with_filters() {
+    let filtered = [
+        print("iotrace opens -x", opens()),
+        print("iotrace opens -f O_CREAT", opens()),
+        print("iotrace opens --path /tmp/2*", opens()),
+        print("iotrace opens --write-only -n thon", opens()),
+        print("iotrace opens -n perl", opens()),
+    ];
+    insta::assert_snapshot!(filtered.join("\n\n"));
+}
+
+#[test]
+fn every_line_of_ndjson_is_an_object_with_type_and_time() {
+    let all = [
+        print("iotrace top --json", transfers()),
+        print("iotrace opens --json", opens()),
+    ];
+    for line in all.iter().flat_map(|text| text.lines()) {
+        if !line.starts_with("-- ") {
+            let value: serde_json::Value = serde_json::from_str(line).expect("JSON");
+            assert!(value["type"].is_string() && value["ts"].is_string(), "{line}");
+        }
+    }
+}
+
+#[test]
+fn a_tick_is_the_sum_of_its_rows_and_the_overflow() {
+    let text = print("iotrace top --json", transfers());
+    let records: Vec<serde_json::Value> = text
+        .lines()
+        .filter_map(|line| serde_json::from_str(line).ok())
+        .collect();
+    let sum = |name: &str| -> u64 {
+        let rows = records.iter().filter(|record| record["type"] == "io");
+        rows.filter_map(|record| record[name].as_u64()).sum()
+    };
+    let tick = records.iter().find(|record| record["type"] == "tick").expect("a tick");
+    for name in ["reads", "writes", "read_bytes", "write_bytes"] {
+        let overflow = tick["overflow"][name].as_u64().expect("a number");
+        assert_eq!(tick[name].as_u64(), Some(sum(name) + overflow), "{name}");
+    }
+}
