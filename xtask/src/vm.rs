@@ -3,7 +3,9 @@
 mod cpio;
 mod guest;
 mod kernel;
+mod libraries;
 mod qemu;
+mod scratch;
 
 use std::ffi::OsString;
 use std::io::Write;

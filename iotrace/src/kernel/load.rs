@@ -210,7 +210,7 @@ fn stub(function: &str, id: u32) -> Btf {
 }
 
 /// An error with its causes, the verifier's last words included.
-fn describe(error: &dyn std::error::Error) -> String {
+pub(super) fn describe(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut source = error.source();
     while let Some(cause) = source {

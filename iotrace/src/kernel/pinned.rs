@@ -4,7 +4,7 @@ use std::{fmt, path::Path};
 
 use aya::maps::{Map, MapData, MapError};
 
-use super::sys;
+use super::{load::describe, sys};
 
 /// A pinned hash map whose 64-bit keys are the members.
 pub struct PinnedSet(MapData);
@@ -12,8 +12,8 @@ pub struct PinnedSet(MapData);
 impl PinnedSet {
     /// Opens a map of the BPF file system.
     pub fn open(path: &Path) -> Result<Self, String> {
-        let data = MapData::from_pin(path).map_err(|error: MapError| error.to_string())?;
-        let info = data.info().map_err(|error| error.to_string())?;
+        let data = MapData::from_pin(path).map_err(|error: MapError| describe(&error))?;
+        let info = data.info().map_err(|error| describe(&error))?;
         if info.key_size() != 8 {
             return Err(format!(
                 "its keys have {} bytes instead of 8",
@@ -23,7 +23,7 @@ impl PinnedSet {
         if info.value_size() as usize > sys::LARGEST_MEMBER {
             return Err(format!("its values have {} bytes", info.value_size()));
         }
-        match Map::from_map_data(data).map_err(|error| error.to_string())? {
+        match Map::from_map_data(data).map_err(|error| describe(&error))? {
             Map::HashMap(data) => Ok(Self(data)),
             _ => Err("it is not a hash map".to_owned()),
         }

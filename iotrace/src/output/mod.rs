@@ -7,7 +7,10 @@ pub mod units;
 
 use std::io::{self, IsTerminal as _, Write};
 
-use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::{
+    errno::Errno,
+    poll::{PollFd, PollFlags, PollTimeout, poll},
+};
 
 /// Where a command writes to. Collects what it prints and hands it over in one
 /// write, so that neither a table nor a flood of records costs a call per line.
@@ -91,7 +94,11 @@ impl Output {
             std::os::fd::AsFd::as_fd(&stdout),
             PollFlags::empty(),
         )];
-        poll(&mut poll_fds, PollTimeout::ZERO)?;
+        match poll(&mut poll_fds, PollTimeout::ZERO) {
+            // A signal, which somebody else looks after; there is a next time.
+            Err(Errno::EINTR) => return Ok(()),
+            looked => looked?,
+        };
         let gone = poll_fds[0].revents().unwrap_or(PollFlags::empty());
         if gone.contains(PollFlags::POLLERR) {
             return Err(io::ErrorKind::BrokenPipe.into());

@@ -3,7 +3,6 @@
 use unicode_width::{UnicodeWidthChar as _, UnicodeWidthStr as _};
 
 /// A column.
-#[derive(Clone, Copy)]
 pub struct Column<R: 'static> {
     /// Its title.
     pub title: &'static str,
@@ -16,6 +15,14 @@ pub struct Column<R: 'static> {
     pub cell: fn(&R, &mut String),
 }
 
+impl<R> Clone for Column<R> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<R> Copy for Column<R> {}
+
 /// Side of a column at which values stand.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Align {
@@ -25,32 +32,70 @@ pub enum Align {
     Right,
 }
 
-/// Writes the titles.
-pub fn titles<R>(out: &mut Vec<u8>, columns: &[Column<R>], width: Option<usize>) {
-    let mut line = String::new();
-    for (n, column) in columns.iter().enumerate() {
-        let last = n + 1 == columns.len();
-        pad(&mut line, column.title, column, last);
-    }
-    finish(out, line, width);
+/// Columns with the width that they have on this screen.
+pub struct Table<R: 'static> {
+    columns: Vec<Column<R>>,
+    /// Cells of a line; `None` when lines may be of any length.
+    width: Option<usize>,
 }
 
-/// Writes a row. What does not fit into `width` is cut out of the last column,
-/// from its beginning: the end of a path tells more.
-pub fn row<R>(out: &mut Vec<u8>, columns: &[Column<R>], row: &R, width: Option<usize>) {
-    let mut line = String::new();
-    let mut cell = String::new();
-    for (n, column) in columns.iter().enumerate() {
-        cell.clear();
-        (column.cell)(row, &mut cell);
-        let last = n + 1 == columns.len();
-        let text = match width {
-            Some(width) if last => tail(&cell, width.saturating_sub(line.width())),
-            _ => cell.as_str().into(),
-        };
-        pad(&mut line, &text, column, last);
+/// What the last column should have at least, before the others give way.
+const ENOUGH: usize = 40;
+
+impl<R> Table<R> {
+    /// A table whose columns have their usual widths.
+    pub fn new(columns: &[Column<R>], width: Option<usize>) -> Self {
+        Self {
+            columns: columns.to_vec(),
+            width,
+        }
     }
-    finish(out, line, width);
+
+    /// Makes the columns of a narrow screen as narrow as these rows allow.
+    pub fn fit(&mut self, rows: &[R]) {
+        let usual: usize = self.columns.iter().map(|column| column.width + 1).sum();
+        if self.width.is_none_or(|width| width >= usual + ENOUGH) {
+            return;
+        }
+        let mut cell = String::new();
+        for column in &mut self.columns {
+            let mut widest = column.title.width();
+            for row in rows {
+                cell.clear();
+                (column.cell)(row, &mut cell);
+                widest = widest.max(cell.width());
+            }
+            column.width = column.width.min(widest);
+        }
+    }
+
+    /// Writes the titles.
+    pub fn titles(&self, out: &mut Vec<u8>) {
+        let mut line = String::new();
+        for (n, column) in self.columns.iter().enumerate() {
+            let last = n + 1 == self.columns.len();
+            pad(&mut line, column.title, column, last);
+        }
+        finish(out, line, self.width);
+    }
+
+    /// Writes a row. What does not fit is cut out of the last column, from its
+    /// beginning: the end of a path tells more.
+    pub fn row(&self, out: &mut Vec<u8>, row: &R) {
+        let mut line = String::new();
+        let mut cell = String::new();
+        for (n, column) in self.columns.iter().enumerate() {
+            cell.clear();
+            (column.cell)(row, &mut cell);
+            let last = n + 1 == self.columns.len();
+            let text = match self.width {
+                Some(width) if last => tail(&cell, width.saturating_sub(line.width())),
+                _ => cell.as_str().into(),
+            };
+            pad(&mut line, &text, column, last);
+        }
+        finish(out, line, self.width);
+    }
 }
 
 fn pad<R>(line: &mut String, text: &str, column: &Column<R>, last: bool) {
@@ -120,7 +165,7 @@ mod tests {
 
     fn line(width: Option<usize>) -> String {
         let mut out = Vec::new();
-        row(&mut out, &COLUMNS, &(12, "/srv/日本/data.db"), width);
+        Table::new(&COLUMNS, width).row(&mut out, &(12, "/srv/日本/data.db"));
         String::from_utf8(out).expect("text")
     }
 
@@ -135,6 +180,22 @@ mod tests {
         // A wide character is not cut in half.
         assert_eq!(line(Some(17)), "  12 …本/data.db\n");
         assert_eq!(line(Some(40)), "  12 /srv/日本/data.db\n");
+    }
+
+    #[test]
+    fn columns_give_way_on_a_narrow_terminal_only() {
+        let rows = [(7, "/a")];
+        let print = |width| {
+            let mut table = Table::new(&COLUMNS, width);
+            table.fit(&rows);
+            let mut out = Vec::new();
+            table.titles(&mut out);
+            table.row(&mut out, &rows[0]);
+            String::from_utf8(out).expect("text")
+        };
+        assert_eq!(print(Some(30)), "N FILE\n7 /a\n");
+        assert_eq!(print(Some(60)), "   N FILE\n   7 /a\n");
+        assert_eq!(print(None), "   N FILE\n   7 /a\n");
     }
 
     #[test]

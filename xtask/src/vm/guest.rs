@@ -12,6 +12,7 @@ use anyhow::{Context, Result, bail};
 use super::ExtraFile;
 use super::cpio::Archive;
 use super::kernel::Module;
+use super::libraries::{Library, libraries};
 use crate::debian;
 use crate::process::{self, read};
 use crate::workspace::{self, display, release_binary};
@@ -190,38 +191,6 @@ impl Base {
     }
 }
 
-#[derive(Debug, PartialEq, Eq)]
-enum Library {
-    Found(String),
-    Missing(String),
-}
-
-fn libraries(program: &Path) -> Result<Vec<Library>> {
-    let output = Command::new("ldd")
-        .env("LC_ALL", "C")
-        .arg(program)
-        .output()
-        .context("cannot start ldd")?;
-    // ldd fails on a static program, which needs nothing.
-    Ok(parse_ldd(&String::from_utf8_lossy(&output.stdout)))
-}
-
-/// `NAME => PATH (ADDRESS)`, `NAME => not found`, or `PATH (ADDRESS)` for the loader; what has no
-/// path (the vDSO, "statically linked") is no file.
-fn parse_ldd(text: &str) -> Vec<Library> {
-    let parse = |line: &str| {
-        let (name, place) = line.split_once(" => ").unwrap_or(("", line));
-        let place = place.trim();
-        if place == "not found" {
-            return Some(Library::Missing(name.trim().to_owned()));
-        }
-        let path = place.split(" (").next()?;
-        path.starts_with('/')
-            .then(|| Library::Found(path.to_owned()))
-    };
-    text.lines().filter_map(parse).collect()
-}
-
 fn is_executable(path: &Path) -> Result<bool> {
     let metadata = fs::metadata(path).with_context(|| format!("cannot read {}", path.display()))?;
     Ok(metadata.permissions().mode() & 0o100 != 0)
@@ -257,22 +226,5 @@ mod tests {
             words[2..].join("|") + "|"
         );
         Ok(())
-    }
-
-    #[test]
-    fn ldd_output() {
-        let text = "\tlinux-vdso.so.1 (0x00007fff)\n\
-            \tlibc.so.6 => /lib/libc.so.6 (0x00007f01)\n\
-            \tlibz.so.1 => not found\n\
-            \t/lib64/ld-linux-x86-64.so.2 (0x00007f02)\n";
-        assert_eq!(
-            parse_ldd(text),
-            [
-                Library::Found("/lib/libc.so.6".into()),
-                Library::Missing("libz.so.1".into()),
-                Library::Found("/lib64/ld-linux-x86-64.so.2".into()),
-            ]
-        );
-        assert!(parse_ldd("\tstatically linked\n").is_empty());
     }
 }

@@ -4,7 +4,7 @@
 //! two virtio ports carry the command's output and the verdict. So the output needs no
 //! filtering, and nothing that the command prints can be taken for a verdict.
 
-use std::fs::{self, File};
+use std::fs;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdout, Command, Stdio};
@@ -14,7 +14,8 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, anyhow, bail};
 
-use crate::process::{self, fresh_dir, write};
+use super::scratch::Scratch;
+use crate::process::{self, write};
 use crate::workspace::{self, display};
 
 const QEMU: &str = "qemu-system-x86_64";
@@ -23,7 +24,6 @@ const CPU: &str = "Haswell-v4,-pcid,-x2apic,-tsc-deadline,-invpcid,-spec-ctrl";
 /// QEMU 7.2 spoils the flags register when processors that run in parallel execute `cmpxchg16b`;
 /// half of all boots died of it, in the kernel's slab allocator.
 const NO_CMPXCHG16B: &str = ",-cx16";
-const DISK_BYTES: u64 = 1 << 30;
 
 /// Takes the command's output as it comes.
 pub type Sink<'a> = dyn FnMut(&[u8]) -> std::io::Result<()> + 'a;
@@ -64,7 +64,7 @@ impl Machine {
     pub fn run(&self, sink: &mut Sink<'_>) -> Result<u8> {
         let scratch = Scratch::new()?;
         write(&scratch.file("initramfs"), &self.initramfs)?;
-        make_disk(&scratch.file("disk"))?;
+        scratch.make_disk("disk")?;
         let mut qemu = self
             .command(&scratch)
             .stdin(Stdio::null())
@@ -117,8 +117,8 @@ impl Machine {
             "-append",
             "console=ttyS0 quiet loglevel=5 panic=-1 oops=panic",
         ]);
-        qemu.args(["-serial", &format!("file:{}", scratch.path("console"))]);
-        let disk = scratch.path("disk");
+        qemu.args(["-serial", &format!("file:{}", scratch.option("console"))]);
+        let disk = scratch.option("disk");
         qemu.args([
             "-drive",
             &format!("file={disk},format=raw,if=virtio,cache=unsafe"),
@@ -127,7 +127,7 @@ impl Machine {
         // Not `stdio`: that counts as closed when there is nothing to read on stdin.
         qemu.args(["-chardev", "file,id=output,path=/dev/stdout"]);
         qemu.args(["-device", "virtserialport,nr=1,chardev=output"]);
-        let verdict = scratch.path("verdict");
+        let verdict = scratch.option("verdict");
         qemu.args(["-chardev", &format!("file,id=verdict,path={verdict}")]);
         qemu.args(["-device", "virtserialport,nr=2,chardev=verdict"]);
         qemu
@@ -186,47 +186,6 @@ fn explain(console: &str, log: &Path) -> String {
         None => format!("the console ended with\n  {tail}"),
     };
     format!("{what}\n(all of it: {})", display(log))
-}
-
-fn make_disk(path: &Path) -> Result<()> {
-    let disk = File::create(path).with_context(|| format!("cannot create {}", path.display()))?;
-    disk.set_len(DISK_BYTES)?;
-    // The tools of e2fsprogs are often on root's PATH only.
-    let path_variable = std::env::var("PATH").unwrap_or_default() + ":/usr/sbin:/sbin";
-    process::run(
-        Command::new("mkfs.ext4")
-            .env("PATH", path_variable)
-            .args(["-q", "-F"])
-            .arg(path),
-    )
-    .context("cannot make the guest's disk (mkfs.ext4 is in the package e2fsprogs)")
-}
-
-/// A directory for one run, so that runs can go on side by side; gone at the end.
-struct Scratch(PathBuf);
-
-impl Scratch {
-    fn new() -> Result<Self> {
-        let dir = workspace::target("vm").join(format!("run-{}", std::process::id()));
-        fresh_dir(&dir)?;
-        Ok(Self(dir))
-    }
-
-    fn file(&self, name: &str) -> PathBuf {
-        self.0.join(name)
-    }
-
-    /// A path inside an option of QEMU, where a comma has to be doubled.
-    fn path(&self, name: &str) -> String {
-        self.file(name).display().to_string().replace(',', ",,")
-    }
-}
-
-impl Drop for Scratch {
-    fn drop(&mut self) {
-        // Nobody can be told, and it lies below target/.
-        let _ = fs::remove_dir_all(&self.0);
-    }
 }
 
 #[cfg(test)]

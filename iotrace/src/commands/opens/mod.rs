@@ -12,14 +12,18 @@ pub use rows::{LOSS_FIELDS, OPEN_FIELDS};
 use super::{END_FIELDS, End, HEADER_FIELDS, Header, View};
 use crate::{
     event::{Event, Lost, Open, Opened, Time},
-    output::{Output, Screen, ndjson, table},
+    output::{
+        Output, Screen, ndjson,
+        table::{Column, Table},
+    },
 };
 use rows::{LossRow, Row};
 
 /// The command at work.
 pub struct Opens {
     config: Config,
-    columns: Vec<table::Column<Row>>,
+    /// Columns and screen; the screen may change its size at any time.
+    columns: Vec<Column<Row>>,
     screen: Screen,
     first: Option<Time>,
     shown: u64,
@@ -39,6 +43,10 @@ impl Opens {
         }
     }
 
+    fn table(&self) -> Table<Row> {
+        Table::new(&self.columns, self.screen.size().0)
+    }
+
     fn open(&mut self, open: Open, out: &mut Output) -> io::Result<()> {
         if !self.config.admits(&open) {
             return Ok(());
@@ -50,8 +58,7 @@ impl Opens {
         if self.config.json {
             ndjson::write(out.buffer(), "open", OPEN_FIELDS, &row);
         } else {
-            let (width, _) = self.screen.size();
-            table::row(out.buffer(), &self.columns, &row, width);
+            self.table().row(out.buffer(), &row);
         }
         out.spill()
     }
@@ -62,7 +69,7 @@ impl View for Opens {
         if self.config.json {
             ndjson::write(out.buffer(), "header", HEADER_FIELDS, header);
         } else {
-            table::titles(out.buffer(), &self.columns, self.screen.size().0);
+            self.table().titles(out.buffer());
         }
         Ok(())
     }

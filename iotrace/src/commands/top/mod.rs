@@ -16,7 +16,7 @@ use fold::Fold;
 use super::{END_FIELDS, End, HEADER_FIELDS, Header, View};
 use crate::{
     event::{Counts, Event, Lost, Tick, Time},
-    output::{Output, Screen, ndjson, table, units},
+    output::{Output, Screen, ndjson, table::Table, units},
 };
 
 /// The command at work.
@@ -55,17 +55,21 @@ impl Top {
             return Ok(());
         }
         let (width, height) = self.screen.size();
+        let head = rows::headlines(&tick, width);
         let mut shown = rows.len();
         if self.config.clear {
             buffer.extend_from_slice(b"\x1b[H\x1b[J");
-            shown = shown.min(height.saturating_sub(rows::FRAME_LINES).max(1));
+            // Titles, two blank lines, and the one that the cursor goes to.
+            let frame = head.lines().count() + 4;
+            shown = shown.min(height.saturating_sub(frame).max(1));
         }
-        let columns = rows::columns(self.config.by);
-        rows::headline(buffer, &tick, width);
+        buffer.extend_from_slice(head.as_bytes());
         buffer.push(b'\n');
-        table::titles(buffer, columns, width);
+        let mut table = Table::new(rows::columns(self.config.by), width);
+        table.fit(&rows[..shown]);
+        table.titles(buffer);
         for row in &rows[..shown] {
-            table::row(buffer, columns, row, width);
+            table.row(buffer, row);
         }
         buffer.push(b'\n');
         Ok(())

@@ -81,26 +81,21 @@ pub struct TickRow {
     pub load: Option<Load>,
 }
 
-/// Lines of a table that are not rows: head, titles, two blank ones.
-pub const FRAME_LINES: usize = 4;
-
-/// `12:00:01 loadavg: 0.42 0.30 0.25 1/134 971 iowait: 3.1% reads: 12 (4.5 MiB) ...`
-pub fn headline(out: &mut Vec<u8>, tick: &TickRow, width: Option<usize>) {
+/// `12:00:01 loadavg: 0.42 0.30 0.25 1/134 971 iowait: 3.1% reads: 12 (4.5 MiB) ...`,
+/// in two lines where one is too narrow.
+pub fn headlines(tick: &TickRow, width: Option<usize>) -> String {
     let time = Timestamp::from_nanosecond(i128::from(tick.time.0)).unwrap_or_default();
-    let mut line = time
-        .to_zoned(TimeZone::system())
-        .strftime("%H:%M:%S")
-        .to_string();
+    let time = time.to_zoned(TimeZone::system());
+    let mut machine = time.strftime("%H:%M:%S").to_string();
     // Writing to a string does not fail.
     if let Some(load) = &tick.load {
-        let _ = write!(line, " loadavg: {}", sanitize::text(load.average.as_bytes()));
+        let _ = write!(machine, " loadavg: {}", load.average.escape_default());
         if let Some(iowait) = load.iowait {
-            let _ = write!(line, " iowait: {:.1}%", iowait * 100.0);
+            let _ = write!(machine, " iowait: {:.1}%", iowait * 100.0);
         }
     }
-    let _ = write!(
-        line,
-        " reads: {} ({}) writes: {} ({})",
+    let mut sums = format!(
+        "reads: {} ({}) writes: {} ({})",
         tick.total.reads,
         units::bytes(tick.total.read_bytes),
         tick.total.writes,
@@ -108,19 +103,21 @@ pub fn headline(out: &mut Vec<u8>, tick: &TickRow, width: Option<usize>) {
     );
     if tick.overflow != Counts::default() {
         let _ = write!(
-            line,
+            sums,
             " without a row: {} ({})",
             tick.overflow.operations(),
             units::bytes(tick.overflow.bytes())
         );
     }
-    let _ = write!(line, " lost: {}", tick.lost);
-    if let Some(width) = width {
-        // ASCII but for what `sanitize` let through of the kernel's own file.
-        line = line.chars().take(width).collect();
-    }
-    out.extend_from_slice(line.as_bytes());
-    out.push(b'\n');
+    let _ = write!(sums, " lost: {}", tick.lost);
+    // All of it is ASCII.
+    let one_line = width.is_none_or(|width| machine.len() + 1 + sums.len() <= width);
+    let between = if one_line { ' ' } else { '\n' };
+    let cut = |mut line: String| {
+        line.truncate(width.unwrap_or(usize::MAX));
+        line
+    };
+    format!("{}{between}{}\n", cut(machine), cut(sums))
 }
 
 macro_rules! column {

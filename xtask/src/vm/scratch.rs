@@ -1,0 +1,65 @@
+//! The files of one run of a virtual machine.
+
+use std::fs::{self, File};
+use std::path::PathBuf;
+use std::process::Command;
+
+use anyhow::{Context, Result};
+
+use crate::process::{self, fresh_dir};
+use crate::workspace;
+
+const DISK_BYTES: u64 = 1 << 30;
+
+/// A directory for one run, so that runs can go on side by side; gone at the end.
+pub struct Scratch(PathBuf);
+
+impl Scratch {
+    /// A new directory, after removing those of runs that were killed.
+    pub fn new() -> Result<Self> {
+        let vm = workspace::target("vm");
+        for entry in fs::read_dir(&vm).into_iter().flatten().flatten() {
+            let name = entry.file_name();
+            let owner = name.to_str().and_then(|name| name.strip_prefix("run-"));
+            if owner.is_some_and(|pid| !PathBuf::from("/proc").join(pid).exists()) {
+                fs::remove_dir_all(entry.path())?;
+            }
+        }
+        let dir = vm.join(format!("run-{}", std::process::id()));
+        fresh_dir(&dir)?;
+        Ok(Self(dir))
+    }
+
+    pub fn file(&self, name: &str) -> PathBuf {
+        self.0.join(name)
+    }
+
+    /// A path inside an option of QEMU, where a comma has to be doubled.
+    pub fn option(&self, name: &str) -> String {
+        self.file(name).display().to_string().replace(',', ",,")
+    }
+
+    /// Makes an empty disk with a file system; it takes space only as it fills.
+    pub fn make_disk(&self, name: &str) -> Result<()> {
+        let path = self.file(name);
+        let disk =
+            File::create(&path).with_context(|| format!("cannot create {}", path.display()))?;
+        disk.set_len(DISK_BYTES)?;
+        // The tools of e2fsprogs are often on root's PATH only.
+        let search = std::env::var("PATH").unwrap_or_default() + ":/usr/sbin:/sbin";
+        process::run(
+            Command::new("mkfs.ext4")
+                .env("PATH", search)
+                .args(["-q", "-F"])
+                .arg(&path),
+        )
+        .context("cannot make the guest's disk (mkfs.ext4 is in the package e2fsprogs)")
+    }
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        // Nobody can be told, and it lies below target/.
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}
