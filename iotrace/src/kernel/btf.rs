@@ -240,3 +240,7 @@ impl Btf {
         &from[..end.unwrap_or(from.len())]
     }
 }
+
+#[cfg(test)]
+#[path = "btf_tests.rs"]
+mod tests;

@@ -62,7 +62,7 @@ fn within_budget(context: &Context) -> Result<()> {
     let median = times[RUNS / 2];
     if machine::is_emulated() || context.backend() != Backend::Syscall {
         return Skip::because(format!(
-            "the budget is for a real CPU and the syscall backend; here {median:.0?} of {times:.0?}"
+            "the budget is for a real CPU and the syscall backend; here {median:.1?} of {times:.1?}"
         ));
     }
     println!("     {times:.0?}");

@@ -1,0 +1,122 @@
+//! The reader on saved extracts of three kernels, on the running one, and on
+//! damaged bytes. Expected figures are those of `bpftool btf dump`.
+
+use iotrace_common::Layout;
+use proptest::prelude::*;
+
+use super::*;
+
+const V5_10: &[u8] = include_bytes!("../../tests/btf/5.10.btf");
+const V6_12: &[u8] = include_bytes!("../../tests/btf/6.12.btf");
+const V7_2: &[u8] = include_bytes!("../../tests/btf/7.2.btf");
+
+fn wanted() -> impl Iterator<Item = &'static str> {
+    Layout::FIELDS
+        .iter()
+        .filter_map(|(path, _)| path.split('.').next())
+        .chain(["pt_regs", "vfs_read", "do_sys_openat2", "vfs_unlink"])
+}
+
+fn btf(data: &[u8]) -> Btf {
+    Btf::parse(data.to_vec(), wanted()).expect("BTF")
+}
+
+#[test]
+fn members_are_found_where_each_kernel_keeps_them() {
+    let of = |data| {
+        let btf = btf(data);
+        [
+            "file.f_path.mnt",
+            "file.f_path.dentry",
+            "file.f_inode",
+            "file.f_mode",
+        ]
+        .map(|path| btf.offset(path))
+    };
+    assert_eq!(of(V5_10), [Some(16), Some(24), Some(32), Some(68)]);
+    assert_eq!(of(V6_12), [Some(64), Some(72), Some(40), Some(12)]);
+    // Here f_path is a constant inside an anonymous union.
+    assert_eq!(of(V7_2), [Some(64), Some(72), Some(32), Some(4)]);
+}
+
+#[test]
+fn members_of_anonymous_members_are_found() {
+    for data in [V5_10, V6_12, V7_2] {
+        let btf = btf(data);
+        let name = btf.offset("dentry.d_name.name").expect("a name");
+        assert_eq!(btf.offset("dentry.d_name.hash_len"), Some(name - 8));
+    }
+}
+
+#[test]
+fn every_field_is_found_on_every_kernel() {
+    for data in [V5_10, V6_12, V7_2] {
+        let btf = btf(data);
+        for (path, _) in Layout::FIELDS {
+            assert!(btf.offset(path).is_some(), "{path}");
+        }
+    }
+}
+
+#[test]
+fn arguments_are_told_by_name() {
+    let arguments = |data, function| btf(data).arguments(function).expect("a function");
+    for data in [V5_10, V6_12, V7_2] {
+        assert_eq!(arguments(data, "vfs_read"), ["file", "buf", "count", "pos"]);
+        assert_eq!(arguments(data, "do_sys_openat2"), ["dfd", "filename", "how"]);
+    }
+    assert_eq!(arguments(V5_10, "vfs_unlink")[1], "dentry");
+    assert_eq!(arguments(V6_12, "vfs_unlink")[2], "dentry");
+    assert_eq!(arguments(V7_2, "vfs_unlink")[2], "dentry");
+}
+
+#[test]
+fn what_is_not_there_is_not_found() {
+    let btf = btf(V6_12);
+    assert_eq!(btf.offset("file.f_nonsense"), None);
+    assert_eq!(btf.offset("file.f_mode.deeper"), None);
+    assert_eq!(btf.offset("no_such_struct.a"), None);
+    assert_eq!(btf.function("no_such_function"), None);
+    assert_eq!(btf.arguments("no_such_function"), None);
+}
+
+#[test]
+fn the_running_kernel_can_be_read() {
+    let Ok(data) = std::fs::read(super::super::facts::VMLINUX_BTF) else {
+        // Layer 1 runs anywhere; the live scenarios need BTF and say so.
+        return;
+    };
+    let btf = Btf::parse(data, wanted()).expect("BTF");
+    for (path, _) in Layout::FIELDS {
+        assert!(btf.offset(path).is_some(), "{path}");
+    }
+}
+
+#[test]
+fn other_files_are_refused() {
+    let parse = |data: &[u8]| Btf::parse(data.to_vec(), wanted()).err();
+    assert_eq!(parse(b""), Some(BtfError::NoHeader));
+    assert_eq!(parse(&[0x7f; 64]), Some(BtfError::NoHeader));
+    for len in 0..V6_12.len() {
+        // Strings stand last: without the end of them, names differ, no more.
+        let _ = Btf::parse(V6_12[..len].to_vec(), wanted()).map(|btf| btf.offset("file.f_mode"));
+    }
+}
+
+proptest! {
+    #[test]
+    fn no_damage_makes_it_panic_or_loop(
+        damage in proptest::collection::vec((0..V6_12.len(), any::<u8>()), 1..20),
+    ) {
+        let mut data = V6_12.to_vec();
+        for (at, value) in damage {
+            data[at] = value;
+        }
+        if let Ok(btf) = Btf::parse(data, wanted()) {
+            for (path, _) in Layout::FIELDS {
+                let _ = btf.offset(path);
+            }
+            let _ = btf.arguments("vfs_unlink");
+        }
+    }
+}
