@@ -38,7 +38,9 @@ fn main() -> Result<(), Box<dyn Error>> {
     for (name, hash) in &sources {
         let now = sha256(&workspace.join(name)).unwrap_or_default();
         if hash.as_str() != Some(&now) {
-            return stale(&format!("{name} has changed since the kernel object was built"));
+            return stale(&format!(
+                "{name} has changed since the kernel object was built"
+            ));
         }
     }
     Ok(())

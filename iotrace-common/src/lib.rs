@@ -17,8 +17,8 @@ pub use counter::{Control, OpTotal, Row, RowKey, Totals};
 pub use layout::{ABSENT, Layout};
 pub use loss::{Hook, Loss, Losses};
 pub use record::{
-    COMM_LEN, FileId, FileRecord, NAME_CAP, NAME_TICKS, OpenRecord, PATH_CAP, PATH_STEPS, RECORD_FILE,
-    RECORD_OPEN, path_flag,
+    COMM_LEN, FileId, FileRecord, NAME_CAP, NAME_TICKS, OpenRecord, PATH_CAP, PATH_STEPS,
+    RECORD_FILE, RECORD_OPEN, path_flag,
 };
 pub use settings::{SYSCALL_TABLE, Settings, Syscall, op};
 

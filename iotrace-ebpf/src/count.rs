@@ -4,8 +4,7 @@ use aya_ebpf::{bindings::BPF_NOEXIST, helpers::bpf_get_current_comm};
 use iotrace_common::{Hook, Loss, OpTotal, Row, RowKey, op};
 
 use crate::{
-    emit, file,
-    filter,
+    emit, file, filter,
     kernel::{self, Ptr, Read, Task, setting},
     maps::{CONTROL, ROWS_EVEN, ROWS_ODD, TOTALS},
 };
@@ -79,7 +78,11 @@ pub unsafe fn transfer<R: Read>(file: Ptr, op: Op, bytes: u64) -> Result<(), Los
         tid: task.tid,
         birth: task.birth,
     };
-    let rows = if epoch & 1 == 0 { &ROWS_EVEN } else { &ROWS_ODD };
+    let rows = if epoch & 1 == 0 {
+        &ROWS_EVEN
+    } else {
+        &ROWS_ODD
+    };
     if let Some(row) = rows.get_ptr_mut(&key) {
         // SAFETY: a live element; its only writer is this thread.
         unsafe { add_row(&mut *row, op, bytes) };
@@ -139,4 +142,3 @@ fn first(task: &Task, mode: u32, op: Op, bytes: u64) -> Row {
     add_row(&mut row, op, bytes);
     row
 }
-

@@ -69,7 +69,11 @@ pub unsafe fn name(hook: Hook, file: Ptr, inode: &Inode, epoch: u32) -> Result<(
     };
     // SAFETY: this CPU's buffer of this hook (maps.rs).
     unsafe {
-        let unlinked = if now.unlinked() { path_flag::DELETED } else { 0 };
+        let unlinked = if now.unlinked() {
+            path_flag::DELETED
+        } else {
+            0
+        };
         let head = &raw mut (*record).head;
         *head = FileRecord {
             kind: RECORD_FILE,
@@ -115,7 +119,11 @@ pub unsafe fn output(record: *const u8, head: usize, path_len: u32) -> Result<()
             u64::from(flags),
         )
     };
-    if copied < 0 { Err(Loss::RingFull) } else { Ok(()) }
+    if copied < 0 {
+        Err(Loss::RingFull)
+    } else {
+        Ok(())
+    }
 }
 
 /// The map itself, as the helpers want it: `RingBuf::output` takes only slices,

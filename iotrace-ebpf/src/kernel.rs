@@ -6,8 +6,8 @@
 //! constants: offsets are fixed and a branch on a switch that is off is removed.
 
 use aya_ebpf::helpers::{
-    bpf_get_current_pid_tgid, bpf_get_current_task, bpf_get_current_uid_gid,
-    bpf_probe_read_kernel, generated::bpf_get_current_task_btf,
+    bpf_get_current_pid_tgid, bpf_get_current_task, bpf_get_current_uid_gid, bpf_probe_read_kernel,
+    generated::bpf_get_current_task_btf,
 };
 use iotrace_common::{Layout, Loss, PATH_CAP, SYSCALL_TABLE, Settings};
 
@@ -67,7 +67,11 @@ pub(crate) use setting;
 pub fn syscall_kind(nr: u32) -> u8 {
     let index = nr as usize & (SYSCALL_TABLE - 1);
     let kind = constant(&SYSCALLS[index]);
-    if (nr as usize) < SYSCALL_TABLE { kind } else { 0 }
+    if (nr as usize) < SYSCALL_TABLE {
+        kind
+    } else {
+        0
+    }
 }
 
 /// Bounds a position in a path buffer, visibly for the verifier.

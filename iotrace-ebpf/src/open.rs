@@ -1,10 +1,8 @@
 //! One open, successful or not.
 
-use aya_ebpf::{
-    helpers::{
-        bpf_get_current_comm,
-        generated::{bpf_get_current_cgroup_id, bpf_ktime_get_boot_ns, bpf_probe_read_user_str},
-    },
+use aya_ebpf::helpers::{
+    bpf_get_current_comm,
+    generated::{bpf_get_current_cgroup_id, bpf_ktime_get_boot_ns, bpf_probe_read_user_str},
 };
 use iotrace_common::{FileId, Hook, Loss, OpenRecord, RECORD_OPEN, path_flag};
 

@@ -36,7 +36,10 @@ pub struct Cli {
 
 /// What to do.
 #[derive(Debug, Subcommand)]
-#[expect(missing_docs, reason = "clap would show it instead of what the arguments say")]
+#[expect(
+    missing_docs,
+    reason = "clap would show it instead of what the arguments say"
+)]
 pub enum Command {
     Top(TopArgs),
     Opens(OpensArgs),

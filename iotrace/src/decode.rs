@@ -7,9 +7,7 @@ use iotrace_common::{
 };
 use thiserror::Error;
 
-use crate::event::{
-    Counts, FileId, FilePath, FileType, Io, Open, Opened, Thread, Time,
-};
+use crate::event::{Counts, FileId, FilePath, FileType, Io, Open, Opened, Thread, Time};
 
 /// A record that is not what the contract says.
 #[derive(Clone, Copy, Debug, Error, PartialEq, Eq)]

@@ -80,7 +80,14 @@ fn an_unnamed_temporary_file_is_created() {
         ..OpenRecord::default()
     };
     let open = opened(head, b"#12\0tmp\0");
-    assert!(matches!(open.result, Opened::Ok { fd: 5, created: true, .. }));
+    assert!(matches!(
+        open.result,
+        Opened::Ok {
+            fd: 5,
+            created: true,
+            ..
+        }
+    ));
     let head = OpenRecord {
         open_flags: libc::O_DIRECTORY as u64,
         result: 5,

@@ -16,7 +16,10 @@ fn main() -> ExitCode {
             let text = error.to_string();
             // A name in a message is no safer than one in a table.
             for line in text.lines() {
-                eprintln!("iotrace: {}", iotrace::output::sanitize::text(line.as_bytes()));
+                eprintln!(
+                    "iotrace: {}",
+                    iotrace::output::sanitize::text(line.as_bytes())
+                );
             }
             Exit::from(&error).into()
         }

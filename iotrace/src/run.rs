@@ -87,7 +87,11 @@ impl Stop {
             let Some(child) = &mut self.child else {
                 return Ok(Reason::Asked);
             };
-            let signal = if self.forwarded { Signal::SIGKILL } else { signal };
+            let signal = if self.forwarded {
+                Signal::SIGKILL
+            } else {
+                signal
+            };
             self.forwarded = true;
             if let Some(pid) = child.id() {
                 // It may have ended by now.

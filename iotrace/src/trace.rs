@@ -116,5 +116,7 @@ fn closed_pipe(error: std::io::Error) -> Result<Exit, Error> {
 
 fn kernel_release() -> String {
     let release = fs::read_to_string("/proc/sys/kernel/osrelease");
-    release.map_or("unknown".to_owned(), |release| release.trim_end().to_owned())
+    release.map_or("unknown".to_owned(), |release| {
+        release.trim_end().to_owned()
+    })
 }

@@ -38,7 +38,10 @@ fn events_lists_every_field() {
 #[test]
 fn events_lists_every_cause_of_loss() {
     for loss in iotrace_common::Loss::ALL {
-        assert!(EVENTS.contains(&format!("| `{}` |", loss.name())), "{loss:?}");
+        assert!(
+            EVENTS.contains(&format!("| `{}` |", loss.name())),
+            "{loss:?}"
+        );
     }
     for cause in ["recursion", "unbalanced"] {
         assert!(EVENTS.contains(&format!("| `{cause}` |")), "{cause}");

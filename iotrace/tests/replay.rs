@@ -117,7 +117,11 @@ fn opens() -> Vec<Event> {
     };
     vec![
         open(
-            Opened::Ok { fd: 6, file, created: true },
+            Opened::Ok {
+                fd: 6,
+                file,
+                created: true,
+            },
             libc::O_WRONLY | libc::O_CREAT | libc::O_TRUNC,
             Some(path(b"/tmp/2ec5/594.txt")),
         ),
@@ -132,7 +136,10 @@ fn print(arguments: &str, events: Vec<Event>) -> String {
     let cli = Cli::try_parse_from(arguments.split_whitespace()).expect("a command line");
     let screen = Screen::default();
     match cli.command {
-        Command::Top(args) => show(Top::new(args.config(screen).expect("a config"), screen), events),
+        Command::Top(args) => show(
+            Top::new(args.config(screen).expect("a config"), screen),
+            events,
+        ),
         Command::Opens(args) => show(Opens::new(args.config().expect("a config"), screen), events),
     }
 }
@@ -235,7 +242,10 @@ fn every_line_of_ndjson_is_an_object_with_type_and_time() {
     for line in all.iter().flat_map(|text| text.lines()) {
         if !line.starts_with("-- ") {
             let value: serde_json::Value = serde_json::from_str(line).expect("JSON");
-            assert!(value["type"].is_string() && value["ts"].is_string(), "{line}");
+            assert!(
+                value["type"].is_string() && value["ts"].is_string(),
+                "{line}"
+            );
         }
     }
 }
@@ -251,7 +261,10 @@ fn a_tick_is_the_sum_of_its_rows_and_the_overflow() {
         let rows = records.iter().filter(|record| record["type"] == "io");
         rows.filter_map(|record| record[name].as_u64()).sum()
     };
-    let tick = records.iter().find(|record| record["type"] == "tick").expect("a tick");
+    let tick = records
+        .iter()
+        .find(|record| record["type"] == "tick")
+        .expect("a tick");
     for name in ["reads", "writes", "read_bytes", "write_bytes"] {
         let overflow = tick["overflow"][name].as_u64().expect("a number");
         assert_eq!(tick[name].as_u64(), Some(sum(name) + overflow), "{name}");

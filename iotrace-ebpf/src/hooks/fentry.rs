@@ -34,7 +34,9 @@ fn transfer(ctx: &FExitContext, op: Op) -> u32 {
     }
     let file: Ptr = ctx.arg(0);
     // SAFETY: the first argument of both functions is their file.
-    end(ctx, op.hook(), unsafe { count::transfer::<Direct>(file, op, moved as u64) })
+    end(ctx, op.hook(), unsafe {
+        count::transfer::<Direct>(file, op, moved as u64)
+    })
 }
 
 /// `long do_sys_openat2(int dfd, const char *filename, struct open_how *how)`
@@ -48,12 +50,16 @@ pub fn do_sys_openat2_exit(ctx: FExitContext) -> u32 {
             Direct::load::<u64>(how, offset!(how_mode)).unwrap_or(0),
         )
     };
-    end(&ctx, Hook::Open, open::report(&Request {
-        dirfd: ctx.arg::<i64>(0) as i32,
-        name: ctx.arg(1),
-        flags,
-        mode: mode as u32,
-        // `int` in 7.2, `long` before: the low half is right in both.
-        result: ctx.arg::<i64>(3) as i32,
-    }))
+    end(
+        &ctx,
+        Hook::Open,
+        open::report(&Request {
+            dirfd: ctx.arg::<i64>(0) as i32,
+            name: ctx.arg(1),
+            flags,
+            mode: mode as u32,
+            // `int` in 7.2, `long` before: the low half is right in both.
+            result: ctx.arg::<i64>(3) as i32,
+        }),
+    )
 }

@@ -12,7 +12,9 @@ use crate::follow;
 #[raw_tracepoint(tracepoint = "sched_process_fork")]
 pub fn process_fork(ctx: RawTracePointContext) -> u32 {
     // SAFETY: both arguments are tasks.
-    end(&ctx, Hook::Fork, unsafe { follow::forked(ctx.arg(0), ctx.arg(1)) })
+    end(&ctx, Hook::Fork, unsafe {
+        follow::forked(ctx.arg(0), ctx.arg(1))
+    })
 }
 
 /// `TP_PROTO(struct task_struct *p, ...)`

@@ -17,7 +17,10 @@ use crate::emit;
 fn end(ctx: &impl EbpfContext, hook: Hook, result: Result<(), Loss>) -> u32 {
     if let Err(loss) = result {
         emit::lost(hook, loss);
-        debug!(ctx, "hook {} lost something, cause {}", hook as u32, loss as u32);
+        debug!(
+            ctx,
+            "hook {} lost something, cause {}", hook as u32, loss as u32
+        );
     }
     0
 }

@@ -63,7 +63,10 @@ fn arguments_are_told_by_name() {
     let arguments = |data, function| btf(data).arguments(function).expect("a function");
     for data in [V5_10, V6_12, V7_2] {
         assert_eq!(arguments(data, "vfs_read"), ["file", "buf", "count", "pos"]);
-        assert_eq!(arguments(data, "do_sys_openat2"), ["dfd", "filename", "how"]);
+        assert_eq!(
+            arguments(data, "do_sys_openat2"),
+            ["dfd", "filename", "how"]
+        );
     }
     assert_eq!(arguments(V5_10, "vfs_unlink")[1], "dentry");
     assert_eq!(arguments(V6_12, "vfs_unlink")[2], "dentry");

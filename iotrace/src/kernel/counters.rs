@@ -87,8 +87,10 @@ impl Counters {
         self.totals.set(half, zero, 0).map_err(map_error)?;
 
         let map = self.rows[half as usize].fd().as_fd();
-        sys::take_all(map, |key: &RowKey, row: &Row| interval.rows.push((*key, *row)))
-            .map_err(|source| kernel("rows", source))?;
+        sys::take_all(map, |key: &RowKey, row: &Row| {
+            interval.rows.push((*key, *row))
+        })
+        .map_err(|source| kernel("rows", source))?;
         Ok(interval)
     }
 
@@ -104,7 +106,10 @@ impl Counters {
         }
         for program in &self.programs {
             let misses = sys::recursion_misses(program.as_fd());
-            now.add("recursion", misses.map_err(|source| kernel("missed runs", source))?);
+            now.add(
+                "recursion",
+                misses.map_err(|source| kernel("missed runs", source))?,
+            );
         }
         let lost = now.since(&self.seen);
         self.seen = now;
@@ -138,4 +143,3 @@ fn map_error(error: MapError) -> Failure {
 fn kernel(what: &'static str, source: io::Error) -> Failure {
     Failure::Kernel { what, source }
 }
-

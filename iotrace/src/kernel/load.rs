@@ -106,7 +106,11 @@ fn load(request: &Request, plan: &Plan) -> Result<Ebpf, Unavailable> {
         .map_max_entries("ROWS_EVEN", request.rows)
         .map_max_entries("ROWS_ODD", request.rows)
         .map_max_entries("EVENTS", request.ring_bytes)
-        .override_global(aya_log::LEVEL, if request.log { &LOG_DEBUG } else { &LOG_OFF }, true)
+        .override_global(
+            aya_log::LEVEL,
+            if request.log { &LOG_DEBUG } else { &LOG_OFF },
+            true,
+        )
         .map_max_entries("AYA_LOGS", if request.log { 1 << 17 } else { page })
         .load(OBJECT)
         .map_err(|error| object_error(&describe(&error)))

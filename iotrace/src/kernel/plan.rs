@@ -33,7 +33,9 @@ impl Backend {
     /// What this backend does not see, in one line.
     pub fn blind_spots(self) -> &'static str {
         match self {
-            Self::Fentry => "readv/writev, io_uring, AIO, sendfile, splice and mmap are not seen yet",
+            Self::Fentry => {
+                "readv/writev, io_uring, AIO, sendfile, splice and mmap are not seen yet"
+            }
             Self::Syscall => {
                 "readv/writev, io_uring, AIO, sendfile, splice, mmap and 32-bit programs are not seen yet"
             }
@@ -43,9 +45,13 @@ impl Backend {
     /// The programs that do what is wanted, with their attach points.
     pub(super) fn programs(self, what: What) -> &'static [&'static str] {
         match (self, what) {
-            (Self::Fentry, What::Transfers { read: true, write: true }) => {
-                &["vfs_read", "vfs_write"]
-            }
+            (
+                Self::Fentry,
+                What::Transfers {
+                    read: true,
+                    write: true,
+                },
+            ) => &["vfs_read", "vfs_write"],
             (Self::Fentry, What::Transfers { write: false, .. }) => &["vfs_read"],
             (Self::Fentry, What::Transfers { read: false, .. }) => &["vfs_write"],
             (Self::Fentry, What::Opens { .. }) => &["do_sys_openat2"],
@@ -274,7 +280,11 @@ fn settings(request: &Request, task_btf: bool) -> Settings {
         by_uid: u32::from(request.uid.is_some()),
         follow: u32::from(request.follow),
         ops,
-        file_types: if request.all_files { !0 } else { FILES_AND_DISKS },
+        file_types: if request.all_files {
+            !0
+        } else {
+            FILES_AND_DISKS
+        },
         failed_only: u32::from(failed_only),
         task_btf: u32::from(task_btf),
         compat_mask: arch::COMPAT.1,

@@ -51,7 +51,8 @@ impl Slot<'_> {
     /// A whole number.
     pub fn number(mut self, value: u64) {
         let mut digits = itoa::Buffer::new();
-        self.key().extend_from_slice(digits.format(value).as_bytes());
+        self.key()
+            .extend_from_slice(digits.format(value).as_bytes());
     }
 
     /// A number with a fraction of four digits.
@@ -175,7 +176,11 @@ mod tests {
         let value: Value = serde_json::from_slice(&out).expect("valid JSON");
         let found = match &value["path_b64"] {
             Value::String(encoded) => STANDARD.decode(encoded).expect("valid base64"),
-            _ => value["path"].as_str().unwrap_or_default().as_bytes().to_vec(),
+            _ => value["path"]
+                .as_str()
+                .unwrap_or_default()
+                .as_bytes()
+                .to_vec(),
         };
         prop_assert_eq!(&found, bytes);
         Ok(())
@@ -195,6 +200,9 @@ mod tests {
 
     #[test]
     fn times_are_utc_with_nanoseconds() {
-        assert_eq!(rfc3339(Time(1_000_000_007)), "1970-01-01T00:00:01.000000007Z");
+        assert_eq!(
+            rfc3339(Time(1_000_000_007)),
+            "1970-01-01T00:00:01.000000007Z"
+        );
     }
 }

@@ -83,7 +83,10 @@ mod tests {
     fn escapes_are_readable() {
         assert_eq!(text(b"a\x1b[31mb\n"), "a\\x1b[31mb\\x0a");
         assert_eq!(text(b"caf\xe9"), "caf\\xe9");
-        assert_eq!(text("a\u{202e}b\u{9b}c".as_bytes()), "a\\u{202e}b\\u{009b}c");
+        assert_eq!(
+            text("a\u{202e}b\u{9b}c".as_bytes()),
+            "a\\u{202e}b\\u{009b}c"
+        );
     }
 
     proptest! {

@@ -40,7 +40,15 @@ mod tests {
         let shown = [0, 1023, 1024, 10_240, 1_048_064, 5 << 30, u64::MAX].map(bytes);
         assert_eq!(
             shown,
-            ["0 B", "1023 B", "1.0 KiB", "10 KiB", "1.0 MiB", "5.0 GiB", "16384 PiB"]
+            [
+                "0 B",
+                "1023 B",
+                "1.0 KiB",
+                "10 KiB",
+                "1.0 MiB",
+                "5.0 GiB",
+                "16384 PiB"
+            ]
         );
     }
 }

@@ -43,7 +43,12 @@ pub struct Live {
 
 impl Live {
     /// Reads what `attached` delivers.
-    pub fn new(mut attached: Attached, what: What, host: Host, pace: Pace) -> Result<Self, Failure> {
+    pub fn new(
+        mut attached: Attached,
+        what: What,
+        host: Host,
+        pace: Pace,
+    ) -> Result<Self, Failure> {
         let ring = Ring::new(&mut attached)?;
         // SAFETY: the ring owns its descriptor and keeps it open until it is
         // dropped, and with it the registration.
@@ -65,15 +70,17 @@ impl Live {
 
     fn drain(&mut self, events: &mut Vec<Event>) {
         let (names, clock) = (&mut self.names, &self.clock);
-        self.ring.get_mut().drain(|bytes| match decode::record(bytes) {
-            Ok(Record::Name { file, path }) => names.learn(file, path),
-            Ok(Record::Open(mut open)) => {
-                open.time = clock.real(open.time);
-                events.push(Event::Open(open));
-            }
-            // The object is built with this program: this is a bug, not a loss.
-            Err(error) => log::error!("the kernel sent what can not be read: {error}"),
-        });
+        self.ring
+            .get_mut()
+            .drain(|bytes| match decode::record(bytes) {
+                Ok(Record::Name { file, path }) => names.learn(file, path),
+                Ok(Record::Open(mut open)) => {
+                    open.time = clock.real(open.time);
+                    events.push(Event::Open(open));
+                }
+                // The object is built with this program: this is a bug, not a loss.
+                Err(error) => log::error!("the kernel sent what can not be read: {error}"),
+            });
     }
 
     fn tick(&mut self, events: &mut Vec<Event>) -> Result<(), Failure> {
@@ -142,4 +149,3 @@ fn wait_error(source: io::Error) -> Failure {
         source,
     }
 }
-

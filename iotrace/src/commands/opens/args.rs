@@ -65,7 +65,13 @@ pub struct OpensArgs {
     pub ring_kib: u32,
 
     /// The same in pages of 4 KiB
-    #[arg(short, long, visible_alias = "buffer-pages", value_name = "PAGES", conflicts_with = "ring_kib")]
+    #[arg(
+        short,
+        long,
+        visible_alias = "buffer-pages",
+        value_name = "PAGES",
+        conflicts_with = "ring_kib"
+    )]
     pub buffer_pages: Option<u32>,
 
     /// Shared with other commands.
@@ -183,7 +189,9 @@ impl Config {
             return false;
         }
         if let Some(namespaces) = &self.mount_namespaces
-            && !open.mount_ns.is_some_and(|inode| namespaces.contains(inode.into()))
+            && !open
+                .mount_ns
+                .is_some_and(|inode| namespaces.contains(inode.into()))
         {
             return false;
         }

@@ -51,7 +51,12 @@ fn events() -> Vec<Io> {
     ]
 }
 
-fn fold(by: Option<By>, sort: Sort, limit: Option<usize>, names: NameFilter) -> (Vec<Row>, TickRow) {
+fn fold(
+    by: Option<By>,
+    sort: Sort,
+    limit: Option<usize>,
+    names: NameFilter,
+) -> (Vec<Row>, TickRow) {
     let mut fold = Fold::new(by, names);
     let mut total = Counts::default();
     for io in events() {
