@@ -13,14 +13,7 @@ fn main() -> ExitCode {
     match iotrace::main(cli) {
         Ok(exit) => exit.into(),
         Err(error) => {
-            let text = error.to_string();
-            // A name in a message is no safer than one in a table.
-            for line in text.lines() {
-                eprintln!(
-                    "iotrace: {}",
-                    iotrace::output::sanitize::text(line.as_bytes())
-                );
-            }
+            iotrace::output::tell(&error.to_string());
             Exit::from(&error).into()
         }
     }

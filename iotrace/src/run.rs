@@ -1,6 +1,11 @@
 //! The loop: events from a source into a view, until something ends it.
 
-use std::{ffi::OsString, io, os::unix::process::ExitStatusExt as _, time::Duration};
+use std::{
+    ffi::OsString,
+    io::{self, IsTerminal as _},
+    os::unix::process::ExitStatusExt as _,
+    time::Duration,
+};
 
 use nix::{
     sys::signal::{Signal, kill},
@@ -28,7 +33,7 @@ pub struct Stop {
     hangup: tokio::signal::unix::Signal,
     deadline: Option<Instant>,
     child: Option<Child>,
-    /// A signal has been passed on to the command.
+    /// A signal has reached the command.
     forwarded: bool,
 }
 
@@ -82,6 +87,11 @@ impl Stop {
                 () = sleep_until(self.deadline.unwrap_or(far)) => return Ok(Reason::Asked),
                 exit = exit_of(&mut self.child) => return Ok(Reason::CommandEnded(exit?)),
             };
+            // At a terminal Ctrl-C has reached the command already.
+            if signal == Signal::SIGINT && !self.forwarded && io::stdin().is_terminal() {
+                self.forwarded = true;
+                continue;
+            }
             // The command is asked to end first; its end then ends tracing. Who
             // asks twice does not want to wait for it.
             let Some(child) = &mut self.child else {

@@ -11,7 +11,7 @@ use crate::{
     error::{Error, Failure},
     exit::Exit,
     kernel::{self, Attached, Request},
-    output::{Output, units},
+    output::{Output, tell, units},
     run::{self, Stop},
     source::{Live, Pace},
     system::{clock::Clock, host::Host, process},
@@ -73,35 +73,32 @@ impl Trace<'_> {
         stop.start(self.command)?;
         let (exit, lost) = run::run(&mut source, &mut view, &mut out, &mut stop).await?;
         if !self.json {
-            eprintln!("iotrace: {}; lost: {lost}", view.summary());
+            tell(&format!("{}; lost: {lost}", view.summary()));
         }
         Ok(exit)
     }
 
     fn tell_set_up(&self, attached: &Attached, started: Instant) {
         if !process::in_initial_pid_namespace() {
-            eprintln!(
-                "iotrace: in a PID namespace: ids are those of the host, and iotrace's own \
-                 operations are shown"
-            );
+            tell("in a PID namespace: all process and thread ids are those of the host");
         }
         if self.verbose > 0 {
             for (backend, reason) in &attached.refused {
-                eprintln!("iotrace: backend {backend} refused: {reason}");
+                tell(&format!("backend {backend} refused: {reason}"));
             }
-            eprintln!(
-                "iotrace: attached in {} ms; resident {}, kernel maps {}",
+            tell(&format!(
+                "attached in {} ms; resident {}, kernel maps {}",
                 started.elapsed().as_millis(),
                 process::resident_bytes().map_or("unknown".to_owned(), units::bytes),
                 units::bytes(kernel::map_memory()),
-            );
+            ));
         }
         if !self.json {
-            eprintln!(
-                "iotrace: tracing with backend {}; {}. Ctrl-C ends.",
+            tell(&format!(
+                "tracing with backend {}; {}. Ctrl-C ends.",
                 attached.backend.name(),
                 attached.backend.blind_spots(),
-            );
+            ));
         }
     }
 }

@@ -78,7 +78,10 @@ impl TraceArgs {
         rows: u32,
         ring_kib: u32,
     ) -> Result<Request, Error> {
+        // Inside a PID namespace the host's ids, which are meant, can not be seen.
+        let visible = process::in_initial_pid_namespace();
         if let Some(pid) = self.pid
+            && visible
             && !process::exists(pid)
         {
             return Err(usage(format!(
@@ -86,6 +89,7 @@ impl TraceArgs {
             )));
         }
         if let Some(tid) = self.tid
+            && visible
             && !process::thread_exists(tid)
         {
             return Err(usage(format!("there is no thread {tid}")));

@@ -69,7 +69,7 @@ impl Counters {
         self.epoch = self.epoch.wrapping_add(1);
         let control = Control {
             epoch: self.epoch,
-            pad: 0,
+            own_tgid: 0,
         };
         self.control.set(0, control, 0).map_err(map_error)?;
         self.barrier

@@ -4,15 +4,16 @@
 use std::os::fd::{AsFd as _, OwnedFd};
 
 use aya::{
-    Btf, Ebpf, EbpfLoader, include_bytes_aligned,
-    maps::HashMap as BpfHashMap,
+    Btf, Ebpf, EbpfLoader, RawTracePointRunOptions, TestRun as _, include_bytes_aligned,
+    maps::{Array, HashMap as BpfHashMap},
     programs::{FExit, Program, ProgramError, RawTracePoint},
 };
 use aya_log::EbpfLogger;
 use aya_obj::btf::{BtfType, Func, FuncLinkage};
+use iotrace_common::Control;
 
-use super::plan::{self, Backend, Plan, Request};
-use crate::error::Unavailable;
+use super::plan::{self, Backend, OwnTraffic, Plan, Request};
+use crate::{error::Unavailable, system::process};
 
 /// The kernel programs, built by `cargo xtask build-ebpf`.
 static OBJECT: &[u8] = include_bytes_aligned!("../../bpf/iotrace.bpf.o");
@@ -58,7 +59,11 @@ fn give_back_memory() {
 }
 
 fn try_backends(request: &Request) -> Result<Attached, Unavailable> {
-    let plan = plan::plan(request)?;
+    let mut plan = plan::plan(request)?;
+    let own = own_process(request, &plan)?;
+    if request.own == OwnTraffic::Excluded {
+        plan.settings.self_tgid = own;
+    }
     let mut ebpf = load(request, &plan)?;
     let candidates = match &request.backend {
         Some(backend) => vec![*backend],
@@ -73,7 +78,8 @@ fn try_backends(request: &Request) -> Result<Attached, Unavailable> {
         match attached {
             Ok(mut programs) => {
                 if request.follow {
-                    programs.extend(follow(&mut ebpf).map_err(|reason| object_error(&reason))?);
+                    programs
+                        .extend(follow(&mut ebpf, own).map_err(|reason| object_error(&reason))?);
                 }
                 return Ok(Attached {
                     ebpf,
@@ -176,8 +182,32 @@ fn attach_tracepoint(ebpf: &mut Ebpf, name: &str, tracepoint: &str) -> Result<St
     Ok(name.to_owned())
 }
 
+/// This process's id as the kernel counts. Inside a PID namespace only the kernel
+/// knows it, and is asked.
+fn own_process(request: &Request, plan: &Plan) -> Result<u32, Unavailable> {
+    if process::in_initial_pid_namespace() {
+        return Ok(std::process::id());
+    }
+    let mut ebpf = load(request, plan)?;
+    let asked = program(&mut ebpf, "own_process").and_then(|program: &mut RawTracePoint| {
+        program.load().map_err(|error| describe(&error))?;
+        let run = program.test_run(RawTracePointRunOptions::new());
+        run.map_err(|error| describe(&error))
+    });
+    let answer = asked.and_then(|_| {
+        let map = ebpf.map("CONTROL").ok_or("no map CONTROL")?;
+        let control: Array<_, Control> = Array::try_from(map).map_err(|error| describe(&error))?;
+        control.get(&0, 0).map_err(|error| describe(&error))
+    });
+    answer.map(|control| control.own_tgid).map_err(|reason| {
+        object_error(&format!(
+            "in a PID namespace, the kernel does not tell iotrace's own process id: {reason}"
+        ))
+    })
+}
+
 /// Starts to follow the children of this process.
-fn follow(ebpf: &mut Ebpf) -> Result<Vec<String>, String> {
+fn follow(ebpf: &mut Ebpf, own: u32) -> Result<Vec<String>, String> {
     for (name, tracepoint) in FOLLOWERS {
         attach_tracepoint(ebpf, name, tracepoint)?;
     }
@@ -185,7 +215,7 @@ fn follow(ebpf: &mut Ebpf) -> Result<Vec<String>, String> {
     let mut followed: BpfHashMap<_, u32, u8> =
         BpfHashMap::try_from(map).map_err(|error| error.to_string())?;
     followed
-        .insert(std::process::id(), 1, 0)
+        .insert(own, 1, 0)
         .map_err(|error| error.to_string())?;
     Ok(FOLLOWERS.map(|(name, _)| name.to_owned()).to_vec())
 }

@@ -270,10 +270,8 @@ fn settings(request: &Request, task_btf: bool) -> Settings {
     };
     Settings {
         wake_bytes: u64::from(request.ring_bytes) / 4,
-        self_tgid: match request.own {
-            OwnTraffic::Excluded => std::process::id(),
-            OwnTraffic::Included => 0,
-        },
+        // The loader knows it.
+        self_tgid: 0,
         tgid: request.pid.unwrap_or(0),
         tid: request.tid.unwrap_or(0),
         uid: request.uid.unwrap_or(0),

@@ -84,15 +84,15 @@ impl Live {
     }
 
     fn tick(&mut self, events: &mut Vec<Event>) -> Result<(), Failure> {
+        self.clock = Clock::new();
+        let (now, time) = (Instant::now(), self.clock.now());
         let interval = if self.counting {
             self.counters.take()?
         } else {
             Interval::default()
         };
-        let now = Instant::now();
         // Names of this interval's files are in the ring by now.
         self.drain(events);
-        self.clock = Clock::new();
         let mut lost = self.counters.lost()?;
         let mut seen = interval.overflow;
         for (key, row) in &interval.rows {
@@ -106,7 +106,7 @@ impl Live {
         lost.add("unbalanced", u64::from(seen != interval.total));
         self.names.tick();
         events.push(Event::Tick(Tick {
-            time: self.clock.now(),
+            time,
             interval_ns: (now - self.began).as_nanos() as u64,
             total: interval.total,
             overflow: interval.overflow,

@@ -21,7 +21,7 @@ pub use context::{Context, Skip, is_harmful};
 pub use opens::{OpenCounts, Opens};
 pub use process::Process;
 pub use record::{Envelope, Io, Open};
-pub use rows::Rows;
+pub use rows::{OF_OTHERS, Rows};
 pub use tracer::Tracer;
 pub use workload::Workload;
 

@@ -10,7 +10,7 @@ use nix::sys::signal::Signal;
 use super::Scenario;
 use crate::harness::{
     Capture, Context, Envelope, Io, Opens, Process, Rows, SOON, Tracer, Workload,
-};
+, OF_OTHERS};
 use crate::work::Report;
 
 pub const SCENARIOS: &[Scenario] = &[
@@ -38,12 +38,12 @@ pub const SCENARIOS: &[Scenario] = &[
 
 fn signals(context: &Context) -> Result<()> {
     for signal in [Signal::SIGINT, Signal::SIGTERM] {
-        let top = Tracer::start(context, "top", &["0.1"], Rows::default())?;
+        let top = Tracer::start(context, "top", &["0.1"], Rows::allowing(OF_OTHERS))?;
         top.wait_until("second tick", |seen| seen.ticks.len() >= 2)?;
         top.process().signal(signal)?;
         top.finish(0).with_context(|| format!("top, {signal}"))?;
 
-        let opens = Tracer::start(context, "opens", &[""; 0], Opens::default())?;
+        let opens = Tracer::start(context, "opens", &[""; 0], Opens::allowing(OF_OTHERS))?;
         opens.process().signal(signal)?;
         opens
             .finish(0)
@@ -71,7 +71,7 @@ fn closed_pipe(context: &Context) -> Result<()> {
 }
 
 fn count(context: &Context) -> Result<()> {
-    let tracer = Tracer::start(context, "top", &["0.1", "3"], Rows::default())?;
+    let tracer = Tracer::start(context, "top", &["0.1", "3"], Rows::allowing(OF_OTHERS))?;
     let (seen, _) = tracer.finish(0)?;
     ensure!(seen.ticks.len() == 3, "{} ticks", seen.ticks.len());
     Ok(())

@@ -8,7 +8,7 @@ use anyhow::{Result, ensure};
 use super::Scenario;
 use super::mix::{Mix, OTHER_USER, Who, words};
 use crate::counts::{Counts, compare};
-use crate::harness::{Context, Io, Rows, Skip, Tracer};
+use crate::harness::{Context, Io, Rows, Skip, Tracer, OF_OTHERS};
 use crate::work::Touched;
 
 pub const SCENARIOS: &[Scenario] = &[
@@ -154,7 +154,7 @@ fn fold(
 
 fn run(context: &Context, mix: Mix, mut options: Vec<String>) -> Result<(Vec<Touched>, Who, Rows)> {
     options.push("0.1".to_owned());
-    let tracer = Tracer::start(context, "top", &options, Rows::default())?;
+    let tracer = Tracer::start(context, "top", &options, Rows::allowing(OF_OTHERS))?;
     let (done, who) = mix.work()?;
     let (seen, _) = tracer.stop()?;
     Ok((done, who, seen))

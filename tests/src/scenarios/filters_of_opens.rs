@@ -7,7 +7,7 @@ use anyhow::{Result, anyhow, ensure};
 
 use super::Scenario;
 use super::mix::{Mix, OTHER_USER, Who, words};
-use crate::harness::{Context, Opens, Skip, Tracer};
+use crate::harness::{Context, Opens, Skip, Tracer, OF_OTHERS};
 use crate::work::Touched;
 
 pub const SCENARIOS: &[Scenario] = &[
@@ -48,7 +48,7 @@ pub const SCENARIOS: &[Scenario] = &[
         name: "opens_for_a_time",
         proves: "`opens --duration` ends by itself, in good order",
         run: |context| {
-            let tracer = Tracer::start(context, "opens", &["-d", "1"], Opens::default())?;
+            let tracer = Tracer::start(context, "opens", &["-d", "1"], Opens::allowing(OF_OTHERS))?;
             tracer.finish(0).map(drop)
         },
     },
@@ -66,7 +66,7 @@ fn filter(
     keeps: impl Fn(&Touched, &Who) -> bool,
 ) -> Result<()> {
     let mix = Mix::start(context)?;
-    let tracer = Tracer::start(context, "opens", &options(&mix.who), Opens::default())?;
+    let tracer = Tracer::start(context, "opens", &options(&mix.who), Opens::allowing(OF_OTHERS))?;
     let (mut done, who) = mix.work()?;
     let (seen, _) = tracer.stop()?;
 

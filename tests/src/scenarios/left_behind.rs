@@ -9,7 +9,7 @@ use nix::sys::signal::Signal;
 
 use super::Scenario;
 use crate::bpf::Objects;
-use crate::harness::{Context, Rows, SOON, Skip, Tracer};
+use crate::harness::{Context, Rows, SOON, Skip, Tracer, OF_OTHERS};
 
 pub const SCENARIOS: &[Scenario] = &[
     Scenario {
@@ -28,7 +28,7 @@ fn after(context: &Context, signal: Signal) -> Result<()> {
     Skip::unless_root("bpf(2) does not list ids")?;
     let places = places()?;
     let before = Objects::now()?;
-    let tracer = Tracer::start(context, "top", &["0.1"], Rows::default())?;
+    let tracer = Tracer::start(context, "top", &["0.1"], Rows::allowing(OF_OTHERS))?;
     tracer.wait_until("tick", |seen| !seen.ticks.is_empty())?;
     let own = Objects::now()?.since(&before);
     ensure!(

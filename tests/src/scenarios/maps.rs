@@ -21,11 +21,13 @@ pub const SCENARIOS: &[Scenario] = &[
     },
 ];
 
+/// In one long interval, because a slow machine would give the map time to
+/// reclaim rows between short ones.
 fn map_full(context: &Context) -> Result<()> {
     const FILES: u64 = 500;
     let mut workload = files(context, FILES, FILES)?;
     let pid = workload.pid().to_string();
-    let options = ["-p", &pid, "--map-rows", "64", "0.1"];
+    let options = ["-p", &pid, "--map-rows", "64", "600"];
     let tracer = Tracer::start(context, "top", &options, Rows::default())?;
     workload.go()?;
     let report: Report = workload.finish()?;

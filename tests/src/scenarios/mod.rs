@@ -9,6 +9,7 @@ mod flood;
 mod follow;
 mod hostile_names;
 mod left_behind;
+mod losses;
 mod maps;
 mod mix;
 mod pread;
@@ -49,6 +50,7 @@ pub fn all() -> impl Iterator<Item = &'static Scenario> {
         filters_of_opens::SCENARIOS,
         follow::SCENARIOS,
         maps::SCENARIOS,
+        losses::SCENARIOS,
         clean_ends::SCENARIOS,
         left_behind::SCENARIOS,
         flood::SCENARIOS,

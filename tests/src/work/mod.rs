@@ -8,6 +8,7 @@ mod busy;
 mod failures;
 mod files;
 mod flood;
+mod gone;
 mod mixed;
 pub mod names;
 mod pread;
@@ -34,6 +35,8 @@ pub enum Work {
     Pread(pread::Options),
     /// Threads that open files as fast as they can.
     Flood(flood::Options),
+    /// Reads whose descriptor another thread closes.
+    Gone(gone::Options),
     /// Files with names made to break terminals and parsers.
     Names(names::Options),
     /// Opens that fail, each in another way.
@@ -56,6 +59,7 @@ impl Work {
             Self::Service(options) => service::run(&options),
             Self::Pread(options) => pread::run(&options),
             Self::Flood(options) => flood::run(&options),
+            Self::Gone(options) => gone::run(&options),
             Self::Names(options) => names::run(&options),
             Self::Failures(options) => failures::run(&options),
             Self::Tree(options) => return tree::run(&options),
