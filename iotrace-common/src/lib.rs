@@ -20,7 +20,7 @@ pub use record::{
     COMM_LEN, FileId, FileRecord, NAME_CAP, NAME_TICKS, OpenRecord, PATH_CAP, PATH_STEPS,
     RECORD_FILE, RECORD_OPEN, path_flag,
 };
-pub use settings::{SYSCALL_TABLE, Settings, Syscall, op};
+pub use settings::{SYSCALL_TABLE, Settings, Syscall};
 
 /// Implements `aya::Pod` for wire types, in user space only.
 macro_rules! pod {

@@ -5,14 +5,6 @@ use core::mem::size_of;
 
 use crate::pod;
 
-/// Bits of [`Settings::ops`].
-pub mod op {
-    /// Count reads.
-    pub const READ: u32 = 1;
-    /// Count writes.
-    pub const WRITE: u32 = 2;
-}
-
 /// Filters and switches of the kernel side. 0 means "any" or "off".
 #[repr(C)]
 #[derive(Clone, Copy, Debug)]
@@ -31,8 +23,6 @@ pub struct Settings {
     pub by_uid: u32,
     /// Only processes in the set of followed ones.
     pub follow: u32,
-    /// Bits of [`op`].
-    pub ops: u32,
     /// File types to count, bit `1 << (i_mode >> 12)`.
     pub file_types: u32,
     /// Report failed opens only.
@@ -41,8 +31,10 @@ pub struct Settings {
     pub task_btf: u32,
     /// Mask of the 32-bit mark at [`crate::Layout::compat`].
     pub compat_mask: u32,
-    /// Report opens.
+    /// Report opens; otherwise count reads and writes.
     pub opens: u32,
+    #[doc(hidden)]
+    pub pad: u32,
 }
 
 /// Size of the table that maps a syscall number to a [`Syscall`]; a power of

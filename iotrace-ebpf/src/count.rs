@@ -1,11 +1,11 @@
 //! Counting of one read or write.
 
 use aya_ebpf::{bindings::BPF_NOEXIST, helpers::bpf_get_current_comm};
-use iotrace_common::{Hook, Loss, OpTotal, Row, RowKey, op};
+use iotrace_common::{Hook, Loss, OpTotal, Row, RowKey};
 
 use crate::{
     emit, file, filter,
-    kernel::{self, Ptr, Read, Task, setting},
+    kernel::{self, Ptr, Read, Task},
     maps::{CONTROL, ROWS_EVEN, ROWS_ODD, TOTALS},
 };
 
@@ -25,30 +25,14 @@ impl Op {
             Self::Write => Hook::Write,
         }
     }
-
-    #[inline(always)]
-    fn wanted(self) -> bool {
-        let bit = match self {
-            Self::Read => op::READ,
-            Self::Write => op::WRITE,
-        };
-        setting!(ops) & bit != 0
-    }
 }
 
-/// Counts an operation of the current thread that moved `bytes`.
+/// Counts an operation of `task`, the current thread, that moved `bytes`.
 ///
 /// # Safety
 /// `file` points to a `struct file` that `R` can read.
 #[inline(always)]
-pub unsafe fn transfer<R: Read>(file: Ptr, op: Op, bytes: u64) -> Result<(), Loss> {
-    if !op.wanted() {
-        return Ok(());
-    }
-    let task = R::current();
-    if !filter::admits(&task) {
-        return Ok(());
-    }
+pub unsafe fn transfer<R: Read>(task: &Task, file: Ptr, op: Op, bytes: u64) -> Result<(), Loss> {
     // SAFETY: the caller vouches for the file.
     let inode = unsafe { file::inode::<R>(file) }?;
     if !filter::admits_type(inode.mode) {
@@ -89,7 +73,7 @@ pub unsafe fn transfer<R: Read>(file: Ptr, op: Op, bytes: u64) -> Result<(), Los
         return Ok(());
     }
 
-    let row = first(&task, inode.mode, op, bytes);
+    let row = first(task, inode.mode, op, bytes);
     if rows.insert(&key, &row, u64::from(BPF_NOEXIST)).is_err() {
         // SAFETY: as for the totals above.
         unsafe {

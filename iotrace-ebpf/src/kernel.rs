@@ -23,12 +23,12 @@ pub static SETTINGS: Settings = Settings {
     uid: 0,
     by_uid: 0,
     follow: 0,
-    ops: 0,
     file_types: 0,
     failed_only: 0,
     task_btf: 0,
     compat_mask: 0,
     opens: 0,
+    pad: 0,
 };
 
 #[unsafe(no_mangle)]

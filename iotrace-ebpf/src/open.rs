@@ -9,8 +9,7 @@ use iotrace_common::{FileId, Hook, Loss, OpenRecord, RECORD_OPEN, path_flag};
 use crate::{
     emit,
     file::{self, Place},
-    filter,
-    kernel::{self, Probe, Ptr, Read, offset, setting},
+    kernel::{self, Probe, Ptr, Read, Task, offset, setting},
     maps::OPEN_SCRATCH,
     path::{self, PathBuf},
 };
@@ -33,14 +32,10 @@ pub struct Request {
     pub result: i32,
 }
 
-/// Reports an open of the current thread.
+/// Reports an open of `task`, the current thread.
 #[inline(always)]
-pub fn report(request: &Request) -> Result<(), Loss> {
+pub fn report(task: &Task, request: &Request) -> Result<(), Loss> {
     if setting!(failed_only) != 0 && request.result >= 0 {
-        return Ok(());
-    }
-    let task = Probe::current();
-    if !filter::admits(&task) {
         return Ok(());
     }
     let Some(record) = OPEN_SCRATCH.get_ptr_mut(0) else {

@@ -10,6 +10,7 @@ use iotrace_common::Hook;
 use super::end;
 use crate::{
     count::{self, Op},
+    filter,
     kernel::{Direct, Ptr, Read, offset},
     open::{self, Request},
 };
@@ -32,16 +33,24 @@ fn transfer(ctx: &FExitContext, op: Op) -> u32 {
     if moved < 0 {
         return 0;
     }
+    let task = Direct::current();
+    if !filter::admits(&task) {
+        return 0;
+    }
     let file: Ptr = ctx.arg(0);
     // SAFETY: the first argument of both functions is their file.
     end(ctx, op.hook(), unsafe {
-        count::transfer::<Direct>(file, op, moved as u64)
+        count::transfer::<Direct>(&task, file, op, moved as u64)
     })
 }
 
 /// `long do_sys_openat2(int dfd, const char *filename, struct open_how *how)`
 #[fexit(function = "do_sys_openat2")]
 pub fn do_sys_openat2_exit(ctx: FExitContext) -> u32 {
+    let task = Direct::current();
+    if !filter::admits(&task) {
+        return 0;
+    }
     let how: Ptr = ctx.arg(2);
     // SAFETY: `how` is the kernel's copy; loads by BTF do not fail.
     let (flags, mode) = unsafe {
@@ -53,13 +62,16 @@ pub fn do_sys_openat2_exit(ctx: FExitContext) -> u32 {
     end(
         &ctx,
         Hook::Open,
-        open::report(&Request {
-            dirfd: ctx.arg::<i64>(0) as i32,
-            name: ctx.arg(1),
-            flags,
-            mode: mode as u32,
-            // `int` in 7.2, `long` before: the low half is right in both.
-            result: ctx.arg::<i64>(3) as i32,
-        }),
+        open::report(
+            &task,
+            &Request {
+                dirfd: ctx.arg::<i64>(0) as i32,
+                name: ctx.arg(1),
+                flags,
+                mode: mode as u32,
+                // `int` in 7.2, `long` before: the low half is right in both.
+                result: ctx.arg::<i64>(3) as i32,
+            },
+        ),
     )
 }

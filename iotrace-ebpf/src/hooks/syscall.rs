@@ -10,7 +10,8 @@ use iotrace_common::{ABSENT, Hook, Loss, Syscall};
 use super::end;
 use crate::{
     count::{self, Op},
-    kernel::{self, Probe, Ptr, Read, offset, setting},
+    filter,
+    kernel::{self, Probe, Ptr, Read, Task, offset, setting},
     open::{self, Request},
 };
 
@@ -38,22 +39,24 @@ unsafe fn exit(regs: Ptr, result: i64) -> Result<(), Loss> {
         if kind == 0 {
             return Ok(());
         }
+        // First of all: what others lose is not lost to who asked for one process.
+        let task = Probe::current();
+        if !filter::admits(&task) {
+            return Ok(());
+        }
         if is_compat()? {
             return Err(Loss::CompatCall);
         }
-        if kind == Syscall::Read as u8 || kind == Syscall::Write as u8 {
-            // One call: the core is compiled into each place that calls it.
-            let op = if kind == Syscall::Read as u8 {
-                Op::Read
-            } else {
-                Op::Write
-            };
-            transfer(regs, op, result)
-        } else if setting!(opens) != 0 {
-            open(regs, kind, result)
-        } else {
-            Ok(())
+        if setting!(opens) != 0 {
+            return open(&task, regs, kind, result);
         }
+        // One call: the core is compiled into each place that calls it.
+        let op = if kind == Syscall::Read as u8 {
+            Op::Read
+        } else {
+            Op::Write
+        };
+        transfer(&task, regs, op, result)
     }
 }
 
@@ -70,20 +73,20 @@ unsafe fn is_compat() -> Result<bool, Loss> {
 }
 
 #[inline(always)]
-unsafe fn transfer(regs: Ptr, op: Op, result: i64) -> Result<(), Loss> {
-    if result < 0 || setting!(ops) == 0 {
+unsafe fn transfer(task: &Task, regs: Ptr, op: Op, result: i64) -> Result<(), Loss> {
+    if result < 0 {
         return Ok(());
     }
     // SAFETY: the descriptor is checked as it is looked up.
     unsafe {
         let fd: u64 = Probe::load(regs, offset!(regs_arg[0]))?;
         let file = open::descriptor(fd as u32)?;
-        count::transfer::<Probe>(file, op, result as u64)
+        count::transfer::<Probe>(task, file, op, result as u64)
     }
 }
 
 #[inline(always)]
-unsafe fn open(regs: Ptr, kind: u8, result: i64) -> Result<(), Loss> {
+unsafe fn open(task: &Task, regs: Ptr, kind: u8, result: i64) -> Result<(), Loss> {
     // SAFETY: registers; user memory is checked by the helper.
     unsafe {
         let first: u64 = Probe::load(regs, offset!(regs_arg[0]))?;
@@ -113,6 +116,6 @@ unsafe fn open(regs: Ptr, kind: u8, result: i64) -> Result<(), Loss> {
                 request.mode = second as u32;
             }
         }
-        open::report(&request)
+        open::report(task, &request)
     }
 }

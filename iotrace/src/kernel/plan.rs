@@ -3,7 +3,7 @@
 
 use std::path::PathBuf;
 
-use iotrace_common::{ABSENT, Layout, SYSCALL_TABLE, Settings, Syscall, op};
+use iotrace_common::{ABSENT, Layout, SYSCALL_TABLE, Settings, Syscall};
 
 use super::{btf::Btf, facts};
 use crate::error::Unavailable;
@@ -261,13 +261,6 @@ impl Plan {
 const FILES_AND_DISKS: u32 = 1 << 0o10 | 1 << 0o6;
 
 fn settings(request: &Request, task_btf: bool) -> Settings {
-    let (ops, failed_only) = match request.what {
-        What::Transfers { read, write } => {
-            let read = if read { op::READ } else { 0 };
-            (read | if write { op::WRITE } else { 0 }, false)
-        }
-        What::Opens { failed_only } => (0, failed_only),
-    };
     Settings {
         wake_bytes: u64::from(request.ring_bytes) / 4,
         // The loader knows it.
@@ -277,27 +270,23 @@ fn settings(request: &Request, task_btf: bool) -> Settings {
         uid: request.uid.unwrap_or(0),
         by_uid: u32::from(request.uid.is_some()),
         follow: u32::from(request.follow),
-        ops,
         file_types: if request.all_files {
             !0
         } else {
             FILES_AND_DISKS
         },
-        failed_only: u32::from(failed_only),
+        failed_only: u32::from(request.what == What::Opens { failed_only: true }),
         task_btf: u32::from(task_btf),
         compat_mask: arch::COMPAT.1,
         opens: u32::from(matches!(request.what, What::Opens { .. })),
+        pad: 0,
     }
 }
 
 /// The running architecture's system calls.
 fn syscalls(what: What) -> [u8; SYSCALL_TABLE] {
-    let transfers = [
-        (libc::SYS_read, Syscall::Read),
-        (libc::SYS_pread64, Syscall::Read),
-        (libc::SYS_write, Syscall::Write),
-        (libc::SYS_pwrite64, Syscall::Write),
-    ];
+    let reads = [libc::SYS_read, libc::SYS_pread64].map(|nr| (nr, Syscall::Read));
+    let writes = [libc::SYS_write, libc::SYS_pwrite64].map(|nr| (nr, Syscall::Write));
     let opens = [
         #[cfg(target_arch = "x86_64")]
         (libc::SYS_open, Syscall::Open),
@@ -313,7 +302,14 @@ fn syscalls(what: What) -> [u8; SYSCALL_TABLE] {
         }
     };
     match what {
-        What::Transfers { .. } => set(&transfers),
+        What::Transfers { read, write } => {
+            if read {
+                set(&reads);
+            }
+            if write {
+                set(&writes);
+            }
+        }
         What::Opens { .. } => set(&opens),
     }
     table

@@ -9,8 +9,8 @@ use nix::sys::signal::Signal;
 
 use super::Scenario;
 use crate::harness::{
-    Capture, Context, Envelope, Io, Opens, Process, Rows, SOON, Tracer, Workload,
-, OF_OTHERS};
+    Capture, Context, Envelope, Io, OF_OTHERS, Opens, Process, Rows, SOON, Tracer, Workload,
+};
 use crate::work::Report;
 
 pub const SCENARIOS: &[Scenario] = &[

@@ -8,7 +8,7 @@ use anyhow::{Result, ensure};
 use super::Scenario;
 use super::mix::{Mix, OTHER_USER, Who, words};
 use crate::counts::{Counts, compare};
-use crate::harness::{Context, Io, Rows, Skip, Tracer, OF_OTHERS};
+use crate::harness::{Context, Io, OF_OTHERS, Rows, Skip, Tracer};
 use crate::work::Touched;
 
 pub const SCENARIOS: &[Scenario] = &[

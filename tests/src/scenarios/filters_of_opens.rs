@@ -7,7 +7,7 @@ use anyhow::{Result, anyhow, ensure};
 
 use super::Scenario;
 use super::mix::{Mix, OTHER_USER, Who, words};
-use crate::harness::{Context, Opens, Skip, Tracer, OF_OTHERS};
+use crate::harness::{Context, OF_OTHERS, Opens, Skip, Tracer};
 use crate::work::Touched;
 
 pub const SCENARIOS: &[Scenario] = &[
@@ -66,7 +66,12 @@ fn filter(
     keeps: impl Fn(&Touched, &Who) -> bool,
 ) -> Result<()> {
     let mix = Mix::start(context)?;
-    let tracer = Tracer::start(context, "opens", &options(&mix.who), Opens::allowing(OF_OTHERS))?;
+    let tracer = Tracer::start(
+        context,
+        "opens",
+        &options(&mix.who),
+        Opens::allowing(OF_OTHERS),
+    )?;
     let (mut done, who) = mix.work()?;
     let (seen, _) = tracer.stop()?;
 

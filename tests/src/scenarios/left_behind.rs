@@ -9,7 +9,7 @@ use nix::sys::signal::Signal;
 
 use super::Scenario;
 use crate::bpf::Objects;
-use crate::harness::{Context, Rows, SOON, Skip, Tracer, OF_OTHERS};
+use crate::harness::{Context, OF_OTHERS, Rows, SOON, Skip, Tracer};
 
 pub const SCENARIOS: &[Scenario] = &[
     Scenario {

@@ -31,12 +31,21 @@ fn closer(context: &Context) -> Result<Workload> {
 fn counted(context: &Context) -> Result<()> {
     let mut closer = closer(context)?;
     let pid = closer.pid().to_string();
-    let tracer = Tracer::start(context, "top", &["-p", &pid, "0.1"], Rows::allowing(&[GONE]))?;
+    let tracer = Tracer::start(
+        context,
+        "top",
+        &["-p", &pid, "0.1"],
+        Rows::allowing(&[GONE]),
+    )?;
     closer.go()?;
     let report: Report = closer.finish()?;
     let (_, end) = tracer.stop()?;
 
-    ensure!(report.counts.reads == ROUNDS, "the workload did {}", report.counts);
+    ensure!(
+        report.counts.reads == ROUNDS,
+        "the workload did {}",
+        report.counts
+    );
     let expected = match context.backend() {
         Backend::Syscall => ROUNDS,
         Backend::Fentry | Backend::Kprobe => 0,
@@ -56,6 +65,10 @@ fn not_shown(context: &Context) -> Result<()> {
     closer.finish::<Report>()?;
     // That nothing was lost is checked with every record.
     let (seen, _) = tracer.stop()?;
-    ensure!(seen.rows.is_empty(), "rows of a process that sleeps: {:?}", seen.rows);
+    ensure!(
+        seen.rows.is_empty(),
+        "rows of a process that sleeps: {:?}",
+        seen.rows
+    );
     Ok(())
 }

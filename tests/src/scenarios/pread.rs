@@ -4,7 +4,7 @@ use anyhow::{Context as _, Result, ensure};
 
 use super::Scenario;
 use crate::counts::compare;
-use crate::harness::{Context, Rows, Tracer, Workload, OF_OTHERS};
+use crate::harness::{Context, OF_OTHERS, Rows, Tracer, Workload};
 use crate::work::Report;
 
 pub const SCENARIOS: &[Scenario] = &[Scenario {

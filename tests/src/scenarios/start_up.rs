@@ -7,7 +7,7 @@ use anyhow::{Context as _, Result, ensure};
 
 use super::Scenario;
 use crate::cli::Backend;
-use crate::harness::{Context, Process, Rows, SOON, Skip, Tracer, OF_OTHERS};
+use crate::harness::{Context, OF_OTHERS, Process, Rows, SOON, Skip, Tracer};
 use crate::machine;
 
 pub const SCENARIOS: &[Scenario] = &[

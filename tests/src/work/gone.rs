@@ -52,7 +52,9 @@ fn lose_one() -> Result<()> {
     // SAFETY: from here on this is its only owner; the reader forgets it.
     drop(unsafe { OwnedFd::from_raw_fd(number) });
     writer.write_all(b"x")?;
-    let got = blocked.join().map_err(|_panic| anyhow!("the reader panicked"))??;
+    let got = blocked
+        .join()
+        .map_err(|_panic| anyhow!("the reader panicked"))??;
     ensure!(got == 1, "the read returned {got}");
     Ok(())
 }
@@ -67,7 +69,10 @@ fn wait_until_in_read(tid: u32, number: i32) -> Result<()> {
         if call.starts_with(&expected) {
             return Ok(());
         }
-        ensure!(Instant::now() < deadline, "{path} is {call:?}, not {expected:?}");
+        ensure!(
+            Instant::now() < deadline,
+            "{path} is {call:?}, not {expected:?}"
+        );
         thread::yield_now();
     }
 }
