@@ -15,8 +15,8 @@ use crate::{COMM_LEN, FileId, pod};
 pub struct Control {
     /// Counts ticks; its lowest bit selects the half.
     pub epoch: u32,
-    /// Answer of the program `own_process`; of no use afterwards.
-    pub own_tgid: u32,
+    #[doc(hidden)]
+    pub pad: u32,
 }
 
 /// Key of a counter row: a thread and a file.

@@ -5,8 +5,25 @@ use crate::pod;
 /// Value of an offset whose field the running kernel does not have.
 pub const ABSENT: u32 = u32::MAX;
 
+/// What is missing together with a field.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Feature {
+    /// Counting and naming, without which there is nothing to show.
+    Core,
+    /// The mark that a name has been unlinked.
+    Deleted,
+    /// Looking up a descriptor: the syscall backend, and opens.
+    Descriptors,
+    /// Opens.
+    Opens,
+    /// Following the children of a command.
+    Follow,
+    /// Mount namespaces.
+    MountNamespaces,
+}
+
 macro_rules! layout {
-    ($($(#[$doc:meta])* $field:ident = $path:literal;)*) => {
+    ($($(#[$doc:meta])* $field:ident = $path:literal, $feature:ident;)*) => {
         /// Byte offsets into kernel structures, [`ABSENT`] where not known.
         #[repr(C)]
         #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,9 +47,9 @@ macro_rules! layout {
             };
 
             /// Every field that is the same on all architectures, as
-            /// `struct.member.member`, with a way to set it.
-            pub const FIELDS: &[(&str, fn(&mut Self) -> &mut u32)] = &[
-                $(($path, |layout| &mut layout.$field),)*
+
+            pub const FIELDS: &[(&str, Feature, fn(&mut Self) -> &mut u32)] = &[
+                $(($path, Feature::$feature, |layout| &mut layout.$field),)*
             ];
         }
     };
@@ -40,73 +57,73 @@ macro_rules! layout {
 
 layout! {
     /// Mount that the file was opened through.
-    file_mnt = "file.f_path.mnt";
+    file_mnt = "file.f_path.mnt", Core;
     /// Directory entry that the file was opened by.
-    file_dentry = "file.f_path.dentry";
+    file_dentry = "file.f_path.dentry", Core;
     /// The file's inode.
-    file_inode = "file.f_inode";
+    file_inode = "file.f_inode", Core;
     /// `FMODE_` bits.
-    file_mode = "file.f_mode";
+    file_mode = "file.f_mode", Opens;
     /// Type and permissions.
-    inode_mode = "inode.i_mode";
+    inode_mode = "inode.i_mode", Core;
     /// Superblock.
-    inode_sb = "inode.i_sb";
+    inode_sb = "inode.i_sb", Core;
     /// Inode number.
-    inode_ino = "inode.i_ino";
+    inode_ino = "inode.i_ino", Core;
     /// Generation.
-    inode_generation = "inode.i_generation";
+    inode_generation = "inode.i_generation", Core;
     /// Device number.
-    sb_dev = "super_block.s_dev";
+    sb_dev = "super_block.s_dev", Core;
     /// Parent directory's entry.
-    dentry_parent = "dentry.d_parent";
+    dentry_parent = "dentry.d_parent", Core;
     /// Length and hash of the name, one 64-bit word.
-    dentry_hash_len = "dentry.d_name.hash_len";
+    dentry_hash_len = "dentry.d_name.hash_len", Core;
     /// The name.
-    dentry_name = "dentry.d_name.name";
+    dentry_name = "dentry.d_name.name", Core;
     /// NULL when the entry is not in the hash: unlinked.
-    dentry_hashed = "dentry.d_hash.pprev";
+    dentry_hashed = "dentry.d_hash.pprev", Deleted;
     /// Root of the mounted tree.
-    vfsmount_root = "vfsmount.mnt_root";
+    vfsmount_root = "vfsmount.mnt_root", Core;
     /// The `vfsmount` inside its `mount`.
-    mount_vfsmount = "mount.mnt";
+    mount_vfsmount = "mount.mnt", Core;
     /// The mount that this one is mounted on.
-    mount_parent = "mount.mnt_parent";
+    mount_parent = "mount.mnt_parent", Core;
     /// Where on it.
-    mount_mountpoint = "mount.mnt_mountpoint";
+    mount_mountpoint = "mount.mnt_mountpoint", Core;
     /// Thread id.
-    task_pid = "task_struct.pid";
+    task_pid = "task_struct.pid", Core;
     /// Process id.
-    task_tgid = "task_struct.tgid";
+    task_tgid = "task_struct.tgid", Core;
     /// Start time, nanoseconds.
-    task_start_time = "task_struct.start_time";
+    task_start_time = "task_struct.start_time", Core;
     /// Open files.
-    task_files = "task_struct.files";
+    task_files = "task_struct.files", Descriptors;
     /// Current and root directory.
-    task_fs = "task_struct.fs";
+    task_fs = "task_struct.fs", Opens;
     /// What the threads of a process share.
-    task_signal = "task_struct.signal";
+    task_signal = "task_struct.signal", Follow;
     /// Namespaces.
-    task_nsproxy = "task_struct.nsproxy";
+    task_nsproxy = "task_struct.nsproxy", MountNamespaces;
     /// Mount namespace.
-    nsproxy_mnt_ns = "nsproxy.mnt_ns";
+    nsproxy_mnt_ns = "nsproxy.mnt_ns", MountNamespaces;
     /// Its inode number.
-    mnt_ns_inum = "mnt_namespace.ns.inum";
+    mnt_ns_inum = "mnt_namespace.ns.inum", MountNamespaces;
     /// Threads that have not ended.
-    signal_live = "signal_struct.live";
+    signal_live = "signal_struct.live", Follow;
     /// Descriptor table.
-    files_fdt = "files_struct.fdt";
+    files_fdt = "files_struct.fdt", Descriptors;
     /// Its size.
-    fdt_max_fds = "fdtable.max_fds";
+    fdt_max_fds = "fdtable.max_fds", Descriptors;
     /// Its entries.
-    fdt_fd = "fdtable.fd";
+    fdt_fd = "fdtable.fd", Descriptors;
     /// Mount of the current directory.
-    fs_pwd_mnt = "fs_struct.pwd.mnt";
+    fs_pwd_mnt = "fs_struct.pwd.mnt", Opens;
     /// Current directory.
-    fs_pwd_dentry = "fs_struct.pwd.dentry";
+    fs_pwd_dentry = "fs_struct.pwd.dentry", Opens;
     /// Flags of `openat2`.
-    how_flags = "open_how.flags";
+    how_flags = "open_how.flags", Opens;
     /// Mode of `openat2`.
-    how_mode = "open_how.mode";
+    how_mode = "open_how.mode", Opens;
 }
 
 pod!(Layout);

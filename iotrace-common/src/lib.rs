@@ -14,11 +14,11 @@ mod record;
 mod settings;
 
 pub use counter::{Control, OpTotal, Row, RowKey, Totals};
-pub use layout::{ABSENT, Layout};
+pub use layout::{ABSENT, Feature, Layout};
 pub use loss::{Hook, Loss, Losses};
 pub use record::{
     COMM_LEN, FileId, FileRecord, NAME_CAP, NAME_TICKS, OpenRecord, PATH_CAP, PATH_STEPS,
-    RECORD_FILE, RECORD_OPEN, path_flag,
+    RECORD_FILE, RECORD_OPEN, path_flag, wakes,
 };
 pub use settings::{SYSCALL_TABLE, Settings, Syscall};
 

@@ -15,10 +15,8 @@ pub enum Loss {
     /// The descriptor was closed by another thread before the call returned, so
     /// the operation could not be given to a file (syscall backend only).
     FdGone = 4,
-    /// A call by a 32-bit program, whose numbers are others (syscall backend only).
-    CompatCall = 5,
     /// A child of the followed command found no room in the set of processes.
-    FollowFull = 6,
+    FollowFull = 5,
 }
 
 /// The programs that can preempt each other on a CPU: each has its own row of
@@ -48,13 +46,12 @@ pub type Losses = [u64; Loss::ALL.len()];
 
 impl Loss {
     /// All causes, in the order of their index.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 6] = [
         Self::RingFull,
         Self::PathCut,
         Self::ReadFailed,
         Self::NameUnreadable,
         Self::FdGone,
-        Self::CompatCall,
         Self::FollowFull,
     ];
 
@@ -66,7 +63,6 @@ impl Loss {
             Self::ReadFailed => "read_failed",
             Self::NameUnreadable => "name_unreadable",
             Self::FdGone => "fd_gone",
-            Self::CompatCall => "compat_call",
             Self::FollowFull => "follow_full",
         }
     }

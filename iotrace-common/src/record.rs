@@ -23,7 +23,28 @@ pub const PATH_STEPS: usize = 64;
 /// After so many ticks the name of a file that is still touched is said again: a
 /// directory above may have been renamed. User space keeps a name at least as
 /// long.
-pub const NAME_TICKS: u32 = 16;
+pub const NAME_TICKS: u32 = 4;
+
+/// Bytes that a record of `size` takes in the ring: a head of 8 bytes before it,
+/// all of it in multiples of 8 (kernel/bpf/ringbuf.c).
+const fn footprint(size: u64) -> u64 {
+    (size + 8 + 7) & !7
+}
+
+/// Whether a record of `size` bytes wakes the reader of a ring that held `before`
+/// bytes: once for every `step` bytes that gather, so that a wake-up which two
+/// CPUs both leave to the other is not the only one. Never for a `step` of 0.
+#[inline(always)]
+pub const fn wakes(before: u64, size: u64, step: u64) -> bool {
+    // Checked, as a division that may panic can not be loaded into the kernel.
+    match (
+        before.checked_div(step),
+        (before + footprint(size)).checked_div(step),
+    ) {
+        (Some(before), Some(after)) => before != after,
+        _ => false,
+    }
+}
 
 /// `kind` of a [`FileRecord`].
 pub const RECORD_FILE: u32 = 1;
@@ -113,3 +134,31 @@ pod!(FileId, FileRecord, OpenRecord);
 const _: () = assert!(size_of::<FileId>() == 16);
 const _: () = assert!(size_of::<FileRecord>() == 32);
 const _: () = assert!(size_of::<OpenRecord>() == 96);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_growing_ring_wakes_its_reader_at_every_step() {
+        const STEP: u64 = 4096;
+        for size in [1, 8, 9, 96, 100, 104, 8000] {
+            let (mut before, mut woken) = (0, 0);
+            while before < 4 * STEP {
+                woken += u64::from(wakes(before, size, STEP));
+                before += footprint(size);
+            }
+            let passed = before / STEP;
+            assert!(woken >= 1 && woken <= passed, "{size}: {woken} of {passed}");
+            assert!(
+                size > STEP || woken == passed,
+                "{size}: {woken} of {passed}"
+            );
+        }
+    }
+
+    #[test]
+    fn records_take_what_the_kernel_says() {
+        assert_eq!([1, 8, 9, 96].map(footprint), [16, 16, 24, 104]);
+    }
+}

@@ -1,10 +1,10 @@
 //! The only writer of the ring buffer.
 
 use aya_ebpf::{
-    bindings::{BPF_RB_AVAIL_DATA, BPF_RB_FORCE_WAKEUP, BPF_RB_NO_WAKEUP},
-    maps::{PerCpuArray, RingBuf},
+    bindings::{BPF_RB_AVAIL_DATA, BPF_RB_FORCE_WAKEUP, BPF_RB_NO_WAKEUP, bpf_map_def},
+    maps::RingBuf,
 };
-use iotrace_common::{FileRecord, Hook, Loss, OpenRecord, RECORD_FILE, path_flag};
+use iotrace_common::{FileRecord, Hook, Loss, OpenRecord, RECORD_FILE, path_flag, wakes};
 
 use crate::{
     file::{self, Inode, Named},
@@ -102,10 +102,9 @@ pub unsafe fn name(hook: Hook, file: Ptr, inode: &Inode, epoch: u32) -> Result<(
 pub unsafe fn output(record: *const u8, head: usize, path_len: u32) -> Result<(), Loss> {
     let size = head + path_bound(path_len);
     let before = EVENTS.query(u64::from(BPF_RB_AVAIL_DATA));
-    let wake = setting!(wake_bytes);
-    // The reader comes by a timer. It is woken only by the record that fills
-    // the ring past the mark, not by each one: a wake-up costs microseconds.
-    let flags = if before < wake && before + size as u64 >= wake {
+    // The reader comes by a timer. It is not woken for each record, for that
+    // costs microseconds, but whenever so much has gathered.
+    let flags = if wakes(before, size as u64, setting!(wake_bytes)) {
         BPF_RB_FORCE_WAKEUP
     } else {
         BPF_RB_NO_WAKEUP
@@ -133,4 +132,4 @@ fn ring() -> *const core::ffi::c_void {
 }
 
 // `ring` relies on it: a map is its definition and nothing else.
-const _: () = assert!(size_of::<RingBuf>() == size_of::<PerCpuArray<u64>>());
+const _: () = assert!(size_of::<RingBuf>() == size_of::<bpf_map_def>());

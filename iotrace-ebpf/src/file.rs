@@ -1,6 +1,6 @@
 //! What the kernel knows about a file: identity, type, and how it was named.
 
-use iotrace_common::{FileId, Loss, NAME_TICKS};
+use iotrace_common::{ABSENT, FileId, Loss, NAME_TICKS};
 
 use crate::kernel::{Probe, Ptr, Read, offset};
 
@@ -59,6 +59,9 @@ impl Place {
     /// `d_unlinked` tests it (include/linux/dcache.h).
     #[inline(always)]
     pub fn unlinked(&self) -> bool {
+        if offset!(dentry_hashed) == ABSENT {
+            return false;
+        }
         // SAFETY: members of dentry.
         unsafe {
             let pprev: Result<u64, _> = Probe::load(self.dentry, offset!(dentry_hashed));

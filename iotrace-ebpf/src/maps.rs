@@ -4,10 +4,11 @@
 //! | map | entries | bytes each (with the kernel's own) | memory |
 //! | --- | --- | --- | --- |
 //! | `ROWS_EVEN`, `ROWS_ODD` | 32,768 * | 136 + 16 | 5 MB each |
-//! | `NAMED` | 16,384 | 96 + 16 | 1.8 MB |
+//! | `NAMED` | 16,384, 1 for opens | 96 + 16 | 1.8 MB |
 //! | `EVENTS` | 1 MiB * | | 1 MiB |
 //! | `FILE_SCRATCH`, `OPEN_SCRATCH` | 2 and 1 per CPU | 8.5 KB | 26 KB per CPU |
-//! | `FOLLOWED` | 8,192 | 64 | 0.5 MB |
+//! | `FOLLOWED` | 8,192, 1 when nothing is followed | 64 | 0.5 MB |
+//! | `CONTROL`, `TOTALS`, `LOSSES`, `OWN_PROCESS` | 1 to 5 | up to 64, per CPU | little |
 //! | `AYA_LOGS` (aya-log) | a page, 128 KiB with `-vv` | | 4 KB |
 
 use aya_ebpf::{
@@ -49,6 +50,10 @@ pub static NAMED: LruHashMap<FileId, Named> = LruHashMap::with_max_entries(16_38
 /// Processes of the followed command.
 #[map]
 pub static FOLLOWED: HashMap<u32, u8> = HashMap::with_max_entries(8_192, 0);
+
+/// Answer of the program `own_process`.
+#[map]
+pub static OWN_PROCESS: Array<u32> = Array::with_max_entries(1, 0);
 
 /// Records for user space.
 #[map]

@@ -4,7 +4,7 @@ use aya_ebpf::helpers::{
     bpf_get_current_comm,
     generated::{bpf_get_current_cgroup_id, bpf_ktime_get_boot_ns, bpf_probe_read_user_str},
 };
-use iotrace_common::{FileId, Hook, Loss, OpenRecord, RECORD_OPEN, path_flag};
+use iotrace_common::{ABSENT, FileId, Hook, Loss, OpenRecord, RECORD_OPEN, path_flag};
 
 use crate::{
     emit,
@@ -15,9 +15,12 @@ use crate::{
 };
 
 /// `AT_FDCWD` (include/uapi/linux/fcntl.h).
-const AT_FDCWD: i32 = -100;
+pub const AT_FDCWD: i32 = -100;
 /// Longest string of a caller with its NUL (`PATH_MAX`, include/uapi/linux/limits.h).
 const USER_PATH_CAP: u32 = 4096;
+/// `ERESTARTSYS` to `ERESTART_RESTARTBLOCK`: a signal came, and the call is made
+/// once more or returns `EINTR` after all (include/linux/errno.h).
+const RESTARTED: core::ops::RangeInclusive<i32> = -516..=-512;
 /// The open made the file (include/linux/fs.h, since 4.19).
 const FMODE_CREATED: u32 = 1 << 20;
 
@@ -35,7 +38,7 @@ pub struct Request {
 /// Reports an open of `task`, the current thread.
 #[inline(always)]
 pub fn report(task: &Task, request: &Request) -> Result<(), Loss> {
-    if setting!(failed_only) != 0 && request.result >= 0 {
+    if setting!(failed_only) != 0 && request.result >= 0 || RESTARTED.contains(&request.result) {
         return Ok(());
     }
     let Some(record) = OPEN_SCRATCH.get_ptr_mut(0) else {
@@ -72,14 +75,14 @@ pub fn report(task: &Task, request: &Request) -> Result<(), Loss> {
     unsafe {
         // The opened file knows its name. When it is gone already, because
         // another thread closed the descriptor, the caller's string is left.
-        let mut start = Err(Loss::FdGone);
+        let mut start = None;
         if request.result >= 0 {
-            start = opened(head, request.result);
+            start = opened(head, request.result).ok();
         }
-        if start.is_err() {
+        if start.is_none() {
             start = claimed(&raw mut (*record).path, head, request);
         }
-        if let Ok(place) = start {
+        if let Some(place) = start {
             let walked = path::walk(&raw mut (*record).path, &raw mut (*head).path_len, place);
             (*head).flags |= walked;
             emit::lost_path(Hook::Open, walked);
@@ -112,11 +115,7 @@ unsafe fn opened(head: *mut OpenRecord, fd: i32) -> Result<Place, Loss> {
 /// Fills in the caller's own string and, when it is relative, tells the
 /// directory that it starts from.
 #[inline(always)]
-unsafe fn claimed(
-    path: *mut PathBuf,
-    head: *mut OpenRecord,
-    request: &Request,
-) -> Result<Place, Loss> {
+unsafe fn claimed(path: *mut PathBuf, head: *mut OpenRecord, request: &Request) -> Option<Place> {
     // SAFETY: the caller vouches for the memory; the helper checks the address.
     unsafe {
         let len = bpf_probe_read_user_str(path.cast(), USER_PATH_CAP, request.name.cast());
@@ -125,12 +124,17 @@ unsafe fn claimed(
             if -request.result != EFAULT {
                 emit::lost(Hook::Open, Loss::NameUnreadable);
             }
-            return Err(Loss::NameUnreadable);
+            return None;
         }
         (*head).flags = path_flag::CLAIMED;
         (*head).path_len = len as u32;
+        // Longer than any path can be (ENAMETOOLONG): its end is missing.
+        if len as u32 == USER_PATH_CAP {
+            (*head).flags |= path_flag::CUT;
+            emit::lost(Hook::Open, Loss::PathCut);
+        }
         if (*path)[0] == b'/' {
-            return Err(Loss::NameUnreadable);
+            return None;
         }
         let start = if request.dirfd == AT_FDCWD {
             current_directory()
@@ -141,7 +145,7 @@ unsafe fn claimed(
         if start.is_err() {
             (*head).flags |= path_flag::CUT;
         }
-        start
+        start.ok()
     }
 }
 
@@ -192,6 +196,9 @@ pub unsafe fn descriptor(fd: u32) -> Result<Ptr, Loss> {
 /// Inode number of the caller's mount namespace.
 #[inline(always)]
 fn mount_ns() -> Result<u32, Loss> {
+    if offset!(mnt_ns_inum) == ABSENT || offset!(nsproxy_mnt_ns) == ABSENT {
+        return Err(Loss::ReadFailed);
+    }
     // SAFETY: members of task_struct, nsproxy and mnt_namespace.
     unsafe {
         let nsproxy: Ptr = Probe::load(kernel::task(), offset!(task_nsproxy))?;

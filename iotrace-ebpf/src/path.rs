@@ -46,7 +46,8 @@ unsafe fn steps(out: *mut PathBuf, len: *mut u32, place: Place) -> Result<bool, 
     // SAFETY: members of vfsmount, mount and dentry; probe reads check addresses.
     unsafe {
         let mut root: Ptr = Probe::load(vfsmount, offset!(vfsmount_root))?;
-        for _ in 0..PATH_STEPS {
+        // One time more than there are steps: the root is no step.
+        for _ in 0..=PATH_STEPS {
             if dentry == root {
                 // `container_of(vfsmount, struct mount, mnt)` (fs/mount.h).
                 let mount = vfsmount.wrapping_sub(offset!(mount_vfsmount) as usize);

@@ -8,6 +8,7 @@ use iotrace_common::{
 use thiserror::Error;
 
 use crate::event::{Counts, FileId, FilePath, FileType, Io, Open, Opened, Thread, Time};
+use crate::flags;
 
 /// A record that is not what the contract says.
 #[derive(Clone, Copy, Debug, Error, PartialEq, Eq)]
@@ -30,8 +31,8 @@ pub enum Record {
     Name {
         /// The file.
         file: FileId,
-        /// Where it is.
-        path: FilePath,
+        /// Where it is, if any of it could be read.
+        path: Option<FilePath>,
     },
     /// An open. Its time is still the kernel's boot time.
     Open(Open),
@@ -100,7 +101,9 @@ fn path_bytes(rest: &[u8], len: u32) -> Result<&[u8], DecodeError> {
 fn open(head: &OpenRecord, path: &[u8]) -> Open {
     let found = head.flags & path_flag::CLAIMED == 0 && head.result >= 0;
     let file = found.then(|| (file_id(head.file), file_type(head.file_mode)));
-    let path = (found || !path.is_empty()).then(|| file_path(path, head.flags));
+    let path = (found || !path.is_empty())
+        .then(|| file_path(path, head.flags))
+        .flatten();
     let result = if head.result < 0 {
         Opened::Failed {
             errno: head.result.saturating_neg(),
@@ -110,8 +113,9 @@ fn open(head: &OpenRecord, path: &[u8]) -> Open {
             fd: head.result as u32,
             file,
             // An unnamed temporary file is always new, but has no such mark.
-            created: head.flags & path_flag::CREATED != 0
-                || head.open_flags & O_TMPFILE == O_TMPFILE,
+            created: found.then_some(
+                head.flags & path_flag::CREATED != 0 || flags::is_tmpfile(head.open_flags),
+            ),
         }
     };
     Open {
@@ -123,15 +127,13 @@ fn open(head: &OpenRecord, path: &[u8]) -> Open {
             comm: comm(&head.comm),
         },
         flags: head.open_flags,
-        mode: head.create_mode,
+        mode: head.create_mode & 0o7777,
         result,
         path,
         cgroup: head.cgroup,
         mount_ns: (head.mount_ns != 0).then_some(head.mount_ns),
     }
 }
-
-const O_TMPFILE: u64 = libc::O_TMPFILE as u64;
 
 fn file_id(file: iotrace_common::FileId) -> FileId {
     FileId {
@@ -162,7 +164,7 @@ fn comm(bytes: &[u8]) -> Bytes {
 }
 
 /// Puts the components of a walk, last one first, into the right order.
-fn file_path(components: &[u8], flags: u32) -> FilePath {
+fn file_path(components: &[u8], flags: u32) -> Option<FilePath> {
     let cut = flags & path_flag::CUT != 0;
     let claimed = flags & path_flag::CLAIMED != 0;
     let components = components.strip_suffix(&[0]).unwrap_or(components);
@@ -185,15 +187,18 @@ fn file_path(components: &[u8], flags: u32) -> FilePath {
         }
     }
     bytes.extend_from_slice(own.unwrap_or_default());
-    if bytes.is_empty() && !cut {
+    if bytes.is_empty() {
+        if cut {
+            return None;
+        }
         bytes.extend_from_slice(b"/");
     }
-    FilePath {
+    Some(FilePath {
         bytes: bytes.freeze(),
         deleted: flags & path_flag::DELETED != 0,
         cut,
         claimed,
-    }
+    })
 }
 
 #[cfg(test)]

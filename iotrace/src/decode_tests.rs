@@ -19,7 +19,7 @@ fn name(flags: u32, path: &[u8]) -> FilePath {
         ..FileRecord::default()
     };
     match record(&bytes(&head, path)) {
-        Ok(Record::Name { path, .. }) => path,
+        Ok(Record::Name { path, .. }) => path.expect("a path"),
         other => panic!("{other:?}"),
     }
 }
@@ -84,7 +84,7 @@ fn an_unnamed_temporary_file_is_created() {
         open.result,
         Opened::Ok {
             fd: 5,
-            created: true,
+            created: Some(true),
             ..
         }
     ));
@@ -94,7 +94,13 @@ fn an_unnamed_temporary_file_is_created() {
         ..OpenRecord::default()
     };
     let open = opened(head, b"tmp\0");
-    assert!(matches!(open.result, Opened::Ok { created: false, .. }));
+    assert!(matches!(
+        open.result,
+        Opened::Ok {
+            created: Some(false),
+            ..
+        }
+    ));
 }
 
 #[test]
@@ -139,7 +145,7 @@ proptest! {
         let len = bytes.len();
         bytes[at % len] = value;
         let decoded = match record(&bytes) {
-            Ok(Record::Name { path, .. }) => path.bytes.len(),
+            Ok(Record::Name { path, .. }) => path.map_or(0, |path| path.bytes.len()),
             Ok(Record::Open(open)) => open.path.map_or(0, |path| path.bytes.len()),
             Err(_) => 0,
         };

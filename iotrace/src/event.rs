@@ -180,8 +180,8 @@ pub enum Opened {
         /// The file, unless its descriptor was closed by another thread
         /// before it could be looked up.
         file: Option<(FileId, FileType)>,
-        /// This open made the file.
-        created: bool,
+        /// This open made the file; not known without `file`.
+        created: Option<bool>,
     },
     /// It failed.
     Failed {

@@ -11,6 +11,7 @@ pub mod error;
 pub mod event;
 pub mod exit;
 pub mod filter;
+pub mod flags;
 pub mod kernel;
 pub mod output;
 pub mod run;

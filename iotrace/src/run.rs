@@ -1,19 +1,14 @@
 //! The loop: events from a source into a view, until something ends it.
 
-use std::{
-    ffi::OsString,
-    io::{self, IsTerminal as _},
-    os::unix::process::ExitStatusExt as _,
-    time::Duration,
-};
+use std::{ffi::OsString, fs::File, io, os::unix::process::ExitStatusExt as _, time::Duration};
 
 use nix::{
     sys::signal::{Signal, kill},
-    unistd::Pid,
+    unistd::{Pid, getpgrp, tcgetpgrp},
 };
 use tokio::{
     process::{Child, Command},
-    signal::unix::{SignalKind, signal},
+    signal::unix::{Signal as Signals, SignalKind, signal},
     time::{Instant, sleep_until},
 };
 
@@ -28,13 +23,13 @@ use crate::{
 
 /// What ends tracing, apart from the view being done.
 pub struct Stop {
-    interrupt: tokio::signal::unix::Signal,
-    terminate: tokio::signal::unix::Signal,
-    hangup: tokio::signal::unix::Signal,
+    interrupt: Signals,
+    terminate: Signals,
+    /// Not listened to where it is ignored, as under nohup.
+    hangup: Option<Signals>,
+    duration: Option<Duration>,
     deadline: Option<Instant>,
     child: Option<Child>,
-    /// A signal has reached the command.
-    forwarded: bool,
 }
 
 /// Why tracing ended.
@@ -46,7 +41,7 @@ enum Reason {
 }
 
 impl Stop {
-    /// Listens for signals; ends after `duration`.
+    /// Listens for signals; ends `duration` after the start.
     pub fn new(duration: Option<Duration>) -> Result<Self, Failure> {
         let listen = |kind| {
             signal(kind).map_err(|source| Failure::Wait {
@@ -54,18 +49,20 @@ impl Stop {
                 source,
             })
         };
+        let hangup = (!is_ignored(libc::SIGHUP)).then(|| listen(SignalKind::hangup()));
         Ok(Self {
             interrupt: listen(SignalKind::interrupt())?,
             terminate: listen(SignalKind::terminate())?,
-            hangup: listen(SignalKind::hangup())?,
-            deadline: duration.map(|duration| Instant::now() + duration),
+            hangup: hangup.transpose()?,
+            duration,
+            deadline: None,
             child: None,
-            forwarded: false,
         })
     }
 
-    /// Starts the command that is traced; its end ends tracing.
+    /// Starts the time, and the command that is traced, whose end ends tracing.
     pub fn start(&mut self, command: &[OsString]) -> Result<(), Failure> {
+        self.deadline = self.duration.map(|duration| Instant::now() + duration);
         let Some((program, arguments)) = command.split_first() else {
             return Ok(());
         };
@@ -78,36 +75,69 @@ impl Stop {
     }
 
     async fn wait(&mut self) -> Result<Reason, Failure> {
-        let far = Instant::now() + Duration::from_secs(86_400 * 365);
         loop {
             let signal = tokio::select! {
                 _ = self.interrupt.recv() => Signal::SIGINT,
                 _ = self.terminate.recv() => Signal::SIGTERM,
-                _ = self.hangup.recv() => Signal::SIGHUP,
-                () = sleep_until(self.deadline.unwrap_or(far)) => return Ok(Reason::Asked),
+                () = received(&mut self.hangup) => Signal::SIGHUP,
+                () = reached(self.deadline) => return Ok(Reason::Asked),
                 exit = exit_of(&mut self.child) => return Ok(Reason::CommandEnded(exit?)),
             };
-            // At a terminal Ctrl-C has reached the command already.
-            if signal == Signal::SIGINT && !self.forwarded && io::stdin().is_terminal() {
-                self.forwarded = true;
-                continue;
-            }
-            // The command is asked to end first; its end then ends tracing. Who
-            // asks twice does not want to wait for it.
-            let Some(child) = &mut self.child else {
+            // A command is asked to end, and its end then ends tracing.
+            let Some(child) = &self.child else {
                 return Ok(Reason::Asked);
             };
-            let signal = if self.forwarded {
-                Signal::SIGKILL
-            } else {
-                signal
-            };
-            self.forwarded = true;
-            if let Some(pid) = child.id() {
+            if let Some(pid) = child.id()
+                && !(signal != Signal::SIGTERM && in_foreground())
+            {
                 // It may have ended by now.
                 let _ = kill(Pid::from_raw(pid as i32), signal);
             }
         }
+    }
+
+    /// Waits for the command, when there is nothing more to show of it.
+    async fn command_end(&mut self) -> Result<Exit, Failure> {
+        self.deadline = None;
+        loop {
+            if let Reason::CommandEnded(exit) = self.wait().await? {
+                return Ok(exit);
+            }
+        }
+    }
+}
+
+async fn received(signals: &mut Option<Signals>) {
+    match signals {
+        Some(signals) => {
+            signals.recv().await;
+        }
+        None => std::future::pending().await,
+    }
+}
+
+async fn reached(deadline: Option<Instant>) {
+    match deadline {
+        Some(deadline) => sleep_until(deadline).await,
+        None => std::future::pending().await,
+    }
+}
+
+/// Whether the terminal sends its signals (Ctrl-C, hang-up) to our process group,
+/// and so to the command too.
+fn in_foreground() -> bool {
+    let Ok(terminal) = File::open("/dev/tty") else {
+        return false;
+    };
+    tcgetpgrp(&terminal).is_ok_and(|group| group == getpgrp())
+}
+
+fn is_ignored(signal: libc::c_int) -> bool {
+    // SAFETY: all zeros are a valid `sigaction`, which the call then fills.
+    unsafe {
+        let mut action: libc::sigaction = std::mem::zeroed();
+        libc::sigaction(signal, std::ptr::null(), &raw mut action) == 0
+            && action.sa_sigaction == libc::SIG_IGN
     }
 }
 
@@ -125,24 +155,33 @@ async fn exit_of(child: &mut Option<Child>) -> Result<Exit, Failure> {
     Ok(Exit::Command(code.unwrap_or(1) as u8))
 }
 
-/// Traces until the end. Returns how to exit and what was lost.
+/// Traces until the end, with a command or without. Returns how to exit and what
+/// was lost.
 pub async fn run(
-    source: &mut impl EventSource,
+    mut source: impl EventSource,
     view: &mut impl View,
     out: &mut Output,
     stop: &mut Stop,
+    command: &[OsString],
 ) -> Result<(Exit, Lost), Failure> {
+    // What the view has begun to print tells that the programs are attached.
+    let begun = out.flush();
+    stop.start(command)?;
     let mut lost = Lost::default();
-    let result = follow(source, view, out, stop, &mut lost).await;
-    let exit = match result {
+    let followed = match begun {
+        Ok(()) => follow(&mut source, view, out, stop, &mut lost).await,
+        Err(error) => Err(Failure::Output(error)),
+    };
+    let exit = match followed {
         Ok(exit) => exit,
         // Who closes the pipe has seen enough.
         Err(Failure::Output(error)) if error.kind() == io::ErrorKind::BrokenPipe => Exit::Done,
         Err(failure) => return Err(failure),
     };
-    // A command outlives what there was to show of it.
     if exit == Exit::Done && stop.child.is_some() {
-        return Ok((exit_of(&mut stop.child).await?, lost));
+        // A command outlives what there was to show of it, and runs untraced.
+        drop(source);
+        return Ok((stop.command_end().await?, lost));
     }
     Ok((exit, lost))
 }

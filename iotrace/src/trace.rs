@@ -3,6 +3,7 @@
 use std::{
     ffi::OsString,
     fs,
+    io::{self, IsTerminal as _},
     time::{Duration, Instant},
 };
 
@@ -62,16 +63,11 @@ impl Trace<'_> {
         };
         self.tell_set_up(&attached, started);
         let host = Host::new("/proc");
-        let mut source = Live::new(attached, self.request.what, host, self.pace)?;
+        let source = Live::new(attached, &self.request, host, self.pace)?;
 
         let mut out = Output::stdout();
         view.begin(&header, &mut out).map_err(Failure::Output)?;
-        if let Err(error) = out.flush() {
-            return closed_pipe(error);
-        }
-        // From here on: the programs are attached, so nothing is missed.
-        stop.start(self.command)?;
-        let (exit, lost) = run::run(&mut source, &mut view, &mut out, &mut stop).await?;
+        let (exit, lost) = run::run(source, &mut view, &mut out, &mut stop, self.command).await?;
         if !self.json {
             tell(&format!("{}; lost: {lost}", view.summary()));
         }
@@ -93,7 +89,8 @@ impl Trace<'_> {
                 units::bytes(kernel::map_memory()),
             ));
         }
-        if !self.json {
+        // In NDJSON the header says it; people at a terminal are told all the same.
+        if !self.json || io::stderr().is_terminal() {
             tell(&format!(
                 "tracing with backend {}; {}. Ctrl-C ends.",
                 attached.backend.name(),
@@ -101,14 +98,6 @@ impl Trace<'_> {
             ));
         }
     }
-}
-
-/// Who closes the pipe before anything came does not want anything.
-fn closed_pipe(error: std::io::Error) -> Result<Exit, Error> {
-    if error.kind() == std::io::ErrorKind::BrokenPipe {
-        return Ok(Exit::Done);
-    }
-    Err(Failure::Output(error).into())
 }
 
 fn kernel_release() -> String {

@@ -120,7 +120,7 @@ fn opens() -> Vec<Event> {
             Opened::Ok {
                 fd: 6,
                 file,
-                created: true,
+                created: Some(true),
             },
             libc::O_WRONLY | libc::O_CREAT | libc::O_TRUNC,
             Some(path(b"/tmp/2ec5/594.txt")),
@@ -160,8 +160,8 @@ fn show(mut view: impl View, events: Vec<Event>) -> String {
     view.begin(&header, &mut out).expect("memory");
     let (exit, lost) = runtime.block_on(async {
         let mut stop = Stop::new(None).expect("signals");
-        let mut source = Replay::new(events);
-        run::run(&mut source, &mut view, &mut out, &mut stop)
+        let source = Replay::new(events);
+        run::run(source, &mut view, &mut out, &mut stop, &[])
             .await
             .expect("a run")
     });

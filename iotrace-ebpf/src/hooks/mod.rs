@@ -2,6 +2,7 @@
 
 mod fentry;
 mod follow;
+mod own;
 mod syscall;
 
 use aya_ebpf::EbpfContext;

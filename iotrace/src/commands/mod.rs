@@ -9,7 +9,10 @@ use std::io;
 
 use crate::{
     event::{Event, Lost, Time},
-    output::{Output, ndjson::Field},
+    output::{
+        Output,
+        ndjson::{self, Field},
+    },
 };
 
 /// What the header record tells.
@@ -45,6 +48,20 @@ pub trait View {
 
     /// The last words, for people.
     fn summary(&self) -> String;
+}
+
+/// Writes the first record.
+fn write_header(header: &Header, out: &mut Output) {
+    ndjson::write(out.buffer(), "header", HEADER_FIELDS, header);
+}
+
+/// Writes the last record.
+fn write_end(time: Time, lost: &Lost, out: &mut Output) {
+    let end = End {
+        time,
+        lost: lost.clone(),
+    };
+    ndjson::write(out.buffer(), "end", END_FIELDS, &end);
 }
 
 /// Version of the NDJSON contract; within it fields are only added.

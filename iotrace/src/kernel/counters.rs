@@ -55,7 +55,9 @@ impl Counters {
             totals: PerCpuArray::try_from(attached.take_map("TOTALS")).map_err(map_error)?,
             losses: PerCpuArray::try_from(attached.take_map("LOSSES")).map_err(map_error)?,
             barrier: barrier.map_err(|source| kernel("counters", source))?,
-            programs: attached.program_fds(),
+            programs: attached
+                .program_fds()
+                .map_err(|source| kernel("programs", source))?,
             rows,
             epoch: 0,
             seen: Lost::default(),
@@ -69,7 +71,7 @@ impl Counters {
         self.epoch = self.epoch.wrapping_add(1);
         let control = Control {
             epoch: self.epoch,
-            own_tgid: 0,
+            pad: 0,
         };
         self.control.set(0, control, 0).map_err(map_error)?;
         self.barrier

@@ -1,7 +1,10 @@
 //! Loads the embedded object and attaches the programs of the best backend that
 //! the kernel accepts. What it accepts is found by trying.
 
-use std::os::fd::{AsFd as _, OwnedFd};
+use std::{
+    io,
+    os::fd::{AsFd as _, OwnedFd},
+};
 
 use aya::{
     Btf, Ebpf, EbpfLoader, RawTracePointRunOptions, TestRun as _, include_bytes_aligned,
@@ -10,9 +13,8 @@ use aya::{
 };
 use aya_log::EbpfLogger;
 use aya_obj::btf::{BtfType, Func, FuncLinkage};
-use iotrace_common::Control;
 
-use super::plan::{self, Backend, OwnTraffic, Plan, Request};
+use super::plan::{self, Backend, OwnTraffic, Plan, Request, What};
 use crate::{error::Unavailable, system::process};
 
 /// The kernel programs, built by `cargo xtask build-ebpf`.
@@ -28,6 +30,15 @@ const FOLLOWERS: [(&str, &str); 2] = [
 const LOG_OFF: u8 = 0;
 const LOG_DEBUG: u8 = 4;
 
+/// Entries of maps that are not needed by every command.
+const NAMED_FILES: u32 = 16_384;
+const FOLLOWED_PROCESSES: u32 = 8_192;
+
+/// Smallest size of a ring.
+fn page() -> u32 {
+    u32::try_from(procfs::page_size()).unwrap_or(4096)
+}
+
 /// Running programs. Dropping it detaches and unloads all of them; so does the
 /// end of the process, however it comes, since nothing is pinned.
 pub struct Attached {
@@ -38,6 +49,7 @@ pub struct Attached {
     /// Those that were not, with the reasons.
     pub refused: Vec<(&'static str, String)>,
     programs: Vec<String>,
+    log: bool,
 }
 
 /// Loads and attaches what `request` asks for.
@@ -73,7 +85,7 @@ fn try_backends(request: &Request) -> Result<Attached, Unavailable> {
     for backend in candidates {
         let programs = backend.programs(request.what);
         let attached = plan
-            .allows(backend)
+            .allows_backend(backend)
             .and_then(|()| attach_backend(&mut ebpf, backend, programs, &plan));
         match attached {
             Ok(mut programs) => {
@@ -86,6 +98,7 @@ fn try_backends(request: &Request) -> Result<Attached, Unavailable> {
                     backend,
                     refused,
                     programs,
+                    log: request.log,
                 });
             }
             Err(reason) => refused.push((backend.name(), reason)),
@@ -101,7 +114,8 @@ fn object_error(reason: &str) -> Unavailable {
 }
 
 fn load(request: &Request, plan: &Plan) -> Result<Ebpf, Unavailable> {
-    let page = u32::try_from(procfs::page_size()).unwrap_or(4096);
+    let unless = |needed: bool, size: u32| if needed { size } else { 1 };
+    let counting = matches!(request.what, What::Transfers { .. });
     EbpfLoader::new()
         // Only needed for CO-RE relocations, of which there are none. (`new` has
         // parsed it all the same; there is no other constructor in aya 0.14.)
@@ -117,7 +131,9 @@ fn load(request: &Request, plan: &Plan) -> Result<Ebpf, Unavailable> {
             if request.log { &LOG_DEBUG } else { &LOG_OFF },
             true,
         )
-        .map_max_entries("AYA_LOGS", if request.log { 1 << 17 } else { page })
+        .map_max_entries("NAMED", unless(counting, NAMED_FILES))
+        .map_max_entries("FOLLOWED", unless(request.follow, FOLLOWED_PROCESSES))
+        .map_max_entries("AYA_LOGS", if request.log { 1 << 17 } else { page() })
         .load(OBJECT)
         .map_err(|error| object_error(&describe(&error)))
 }
@@ -188,18 +204,24 @@ fn own_process(request: &Request, plan: &Plan) -> Result<u32, Unavailable> {
     if process::in_initial_pid_namespace() {
         return Ok(std::process::id());
     }
-    let mut ebpf = load(request, plan)?;
+    // Nothing is counted with this one.
+    let small = Request {
+        rows: 1,
+        ring_bytes: page(),
+        ..request.clone()
+    };
+    let mut ebpf = load(&small, plan)?;
     let asked = program(&mut ebpf, "own_process").and_then(|program: &mut RawTracePoint| {
         program.load().map_err(|error| describe(&error))?;
         let run = program.test_run(RawTracePointRunOptions::new());
         run.map_err(|error| describe(&error))
     });
     let answer = asked.and_then(|_| {
-        let map = ebpf.map("CONTROL").ok_or("no map CONTROL")?;
-        let control: Array<_, Control> = Array::try_from(map).map_err(|error| describe(&error))?;
-        control.get(&0, 0).map_err(|error| describe(&error))
+        let map = ebpf.map("OWN_PROCESS").ok_or("no map OWN_PROCESS")?;
+        let own: Array<_, u32> = Array::try_from(map).map_err(|error| describe(&error))?;
+        own.get(&0, 0).map_err(|error| describe(&error))
     });
-    answer.map(|control| control.own_tgid).map_err(|reason| {
+    answer.map_err(|reason| {
         object_error(&format!(
             "in a PID namespace, the kernel does not tell iotrace's own process id: {reason}"
         ))
@@ -276,20 +298,22 @@ impl Attached {
     }
 
     /// Descriptors of the running programs.
-    pub(super) fn program_fds(&self) -> Vec<OwnedFd> {
-        self.programs
-            .iter()
-            .filter_map(|name| {
-                let fd = self.ebpf.program(name)?.fd().ok()?;
-                fd.as_fd().try_clone_to_owned().ok()
-            })
-            .collect()
+    pub(super) fn program_fds(&self) -> io::Result<Vec<OwnedFd>> {
+        let fd = |name: &String| {
+            let program = self.ebpf.program(name).ok_or(io::ErrorKind::NotFound)?;
+            let fd = program.fd().map_err(io::Error::other)?;
+            fd.as_fd().try_clone_to_owned()
+        };
+        self.programs.iter().map(fd).collect()
     }
 
     /// The log of the kernel programs, if they keep one.
     pub(super) fn take_log(&mut self) -> Option<EbpfLogger<&'static dyn log::Log>> {
+        if !self.log {
+            return None;
+        }
         EbpfLogger::init(&mut self.ebpf)
-            .inspect_err(|error| log::debug!("no log of the kernel programs: {error}"))
+            .inspect_err(|error| log::warn!("no log of the kernel programs: {error}"))
             .ok()
     }
 }

@@ -9,7 +9,7 @@ use crate::event::{FileId, FilePath, FileType, Io};
 
 /// Names by file. The kernel side says a name when a file is first touched and
 /// again every [`NAME_TICKS`] ticks while it is, so what has not been heard for
-/// longer is not needed, and the memory is bounded by the files in use.
+/// longer is not needed, and the memory is bounded by the files of so many ticks.
 #[derive(Debug, Default)]
 pub struct Names {
     names: HashMap<FileId, (Arc<FilePath>, u32)>,
@@ -31,11 +31,9 @@ impl Names {
     /// Ends an interval.
     pub fn tick(&mut self) {
         self.tick = self.tick.wrapping_add(1);
-        if self.tick.is_multiple_of(NAME_TICKS) {
-            let now = self.tick;
-            self.names
-                .retain(|_, (_, heard)| now.wrapping_sub(*heard) <= 2 * NAME_TICKS);
-        }
+        let now = self.tick;
+        self.names
+            .retain(|_, (_, heard)| now.wrapping_sub(*heard) <= NAME_TICKS);
     }
 }
 

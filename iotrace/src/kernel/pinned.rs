@@ -1,6 +1,6 @@
 //! Sets that somebody else keeps in a pinned BPF map.
 
-use std::{fmt, path::Path};
+use std::{fmt, os::fd::AsFd as _, path::Path};
 
 use aya::maps::{Map, MapData, MapError};
 
@@ -29,9 +29,12 @@ impl PinnedSet {
         }
     }
 
-    /// Whether `member` is in the set now.
+    /// Whether `member` is in the set now. A set that can not be read hides nothing.
     pub fn contains(&self, member: u64) -> bool {
-        sys::contains(std::os::fd::AsFd::as_fd(self.0.fd()), member)
+        sys::contains(self.0.fd().as_fd(), member).unwrap_or_else(|error| {
+            log::warn!("cannot look into a pinned map: {error}");
+            true
+        })
     }
 }
 

@@ -3,7 +3,7 @@
 
 use std::path::PathBuf;
 
-use iotrace_common::{ABSENT, Layout, SYSCALL_TABLE, Settings, Syscall};
+use iotrace_common::{ABSENT, Feature, Layout, SYSCALL_TABLE, Settings, Syscall};
 
 use super::{btf::Btf, facts};
 use crate::error::Unavailable;
@@ -128,6 +128,8 @@ const TASK_BTF_HELPER: &str = "bpf_get_current_task_btf";
 /// Everything that the loader needs to know of the running kernel.
 pub struct Plan {
     pub layout: Layout,
+    /// Fields that this kernel does not have.
+    missing: Vec<(&'static str, Feature)>,
     pub settings: Settings,
     pub syscalls: [u8; SYSCALL_TABLE],
     /// Type ids of the functions that can be traced, or why not.
@@ -141,33 +143,31 @@ pub fn plan(request: &Request) -> Result<Plan, Unavailable> {
         .clone()
         .unwrap_or_else(|| facts::VMLINUX_BTF.into());
     let data = facts::read_btf(&path)?;
-    let bad = |reason: String| Unavailable::BadBtf {
-        path: path.clone(),
-        reason,
-    };
+    let bad = |reason: String| Unavailable::BadBtf { path, reason };
     let names = wanted_names();
-    let btf = Btf::parse(data, names).map_err(|error| bad(error.to_string()))?;
-    let layout = layout(&btf).map_err(|missing| {
-        bad(format!(
-            "it has no {}, which iotrace needs to name files",
-            missing.join(", ")
-        ))
-    })?;
-    Ok(Plan {
+    let btf = match Btf::parse(data, names) {
+        Ok(btf) => btf,
+        Err(error) => return Err(bad(error.to_string())),
+    };
+    let (layout, missing) = layout(&btf);
+    let plan = Plan {
         layout,
+        missing,
         settings: settings(request, btf.function(TASK_BTF_HELPER).is_some()),
         syscalls: syscalls(request.what),
         functions: FUNCTIONS
             .into_iter()
             .map(|(name, arguments)| (name, check(&btf, name, arguments)))
             .collect(),
-    })
+    };
+    plan.allows(request).map_err(bad)?;
+    Ok(plan)
 }
 
 fn wanted_names() -> impl Iterator<Item = &'static str> {
     let structs = Layout::FIELDS
         .iter()
-        .filter_map(|(path, _)| path.split('.').next());
+        .filter_map(|(path, ..)| path.split('.').next());
     let functions = FUNCTIONS.into_iter().map(|(name, _)| name);
     structs.chain(functions).chain([TASK_BTF_HELPER, "pt_regs"])
 }
@@ -216,45 +216,69 @@ mod arch {
     pub const COMPAT: (&str, u32) = ("task_struct.thread_info.flags", 1 << 22);
 }
 
-/// Fields that only narrow features hang on; without them those say less.
-const OPTIONAL: [&str; 3] = [
-    "nsproxy.mnt_ns",
-    "mnt_namespace.ns.inum",
-    "task_struct.nsproxy",
-];
+impl Plan {
+    /// What of the layout `feature` needs and this kernel does not have.
+    fn lacks(&self, feature: Feature) -> Option<String> {
+        let missing: Vec<&str> = self
+            .missing
+            .iter()
+            .filter(|(_, needed)| *needed == feature)
+            .map(|(path, _)| *path)
+            .collect();
+        (!missing.is_empty()).then(|| format!("this kernel has no {}", missing.join(", ")))
+    }
 
-fn layout(btf: &Btf) -> Result<Layout, Vec<&'static str>> {
+    /// Whether what is wanted can be had on this kernel, or why not.
+    pub fn allows(&self, request: &Request) -> Result<(), String> {
+        let opens = matches!(request.what, What::Opens { .. });
+        let needed = [
+            (true, Feature::Core),
+            (opens, Feature::Opens),
+            (opens, Feature::Descriptors),
+            (request.follow, Feature::Follow),
+        ];
+        for (needed, feature) in needed {
+            if needed && let Some(reason) = self.lacks(feature) {
+                return Err(reason);
+            }
+        }
+        for feature in [Feature::Deleted, Feature::MountNamespaces] {
+            if let Some(reason) = self.lacks(feature) {
+                log::warn!("{reason}: {feature:?} is not told");
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether a backend can work on this kernel, or why not.
+    pub fn allows_backend(&self, backend: Backend) -> Result<(), String> {
+        if backend != Backend::Syscall {
+            return Ok(());
+        }
+        let registers = self.layout.regs_arg.iter().chain([&self.layout.regs_nr]);
+        if registers.into_iter().any(|at| *at == ABSENT) {
+            return Err("the kernel does not tell where it saves registers".to_owned());
+        }
+        self.lacks(Feature::Descriptors).map_or(Ok(()), Err)
+    }
+}
+
+/// Fills in what the kernel has; also returns what it has not.
+fn layout(btf: &Btf) -> (Layout, Vec<(&'static str, Feature)>) {
     let mut layout = Layout::UNKNOWN;
     let mut missing = Vec::new();
-    for (path, field) in Layout::FIELDS {
+    for (path, feature, field) in Layout::FIELDS {
         match btf.offset(path) {
             Some(offset) => *field(&mut layout) = offset,
-            None if OPTIONAL.contains(path) => {
-                log::warn!("the kernel has no {path}: mount namespaces are not told");
-            }
-            None => missing.push(*path),
+            None => missing.push((*path, *feature)),
         }
-    }
-    if !missing.is_empty() {
-        return Err(missing);
     }
     layout.regs_nr = btf.offset(arch::NR).unwrap_or(ABSENT);
     for (slot, (path, add)) in layout.regs_arg.iter_mut().zip(arch::ARGUMENTS) {
         *slot = btf.offset(path).map_or(ABSENT, |offset| offset + add);
     }
     layout.compat = btf.offset(arch::COMPAT.0).unwrap_or(ABSENT);
-    Ok(layout)
-}
-
-impl Plan {
-    /// Whether a backend can work at all, or why not.
-    pub fn allows(&self, backend: Backend) -> Result<(), String> {
-        let registers = self.layout.regs_arg.iter().chain([&self.layout.regs_nr]);
-        if backend == Backend::Syscall && registers.into_iter().any(|at| *at == ABSENT) {
-            return Err("the kernel does not tell where it saves registers".to_owned());
-        }
-        Ok(())
-    }
+    (layout, missing)
 }
 
 /// `S_IFREG >> 12` and `S_IFBLK >> 12` (include/uapi/linux/stat.h).
@@ -313,4 +337,57 @@ fn syscalls(what: What) -> [u8; SYSCALL_TABLE] {
         What::Opens { .. } => set(&opens),
     }
     table
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_running_kernel_has_every_field() {
+        let data = std::fs::read(facts::VMLINUX_BTF).expect("the running kernel's BTF");
+        let btf = Btf::parse(data, wanted_names()).expect("BTF");
+        let (layout, missing) = layout(&btf);
+        assert_eq!(missing, []);
+        assert!(layout.regs_nr != ABSENT && layout.compat != ABSENT);
+        assert!(!layout.regs_arg.contains(&ABSENT));
+    }
+
+    #[test]
+    fn a_missing_field_takes_away_only_what_needs_it() {
+        let plan = Plan {
+            layout: Layout::UNKNOWN,
+            missing: vec![
+                ("open_how.flags", Feature::Opens),
+                ("a.b", Feature::Deleted),
+            ],
+            settings: settings(&request(What::Opens { failed_only: false }), false),
+            syscalls: [0; SYSCALL_TABLE],
+            functions: Vec::new(),
+        };
+        let transfers = What::Transfers {
+            read: true,
+            write: true,
+        };
+        assert_eq!(plan.allows(&request(transfers)), Ok(()));
+        let refused = plan.allows(&request(What::Opens { failed_only: true }));
+        assert_eq!(refused, Err("this kernel has no open_how.flags".to_owned()));
+    }
+
+    fn request(what: What) -> Request {
+        Request {
+            backend: None,
+            what,
+            pid: None,
+            tid: None,
+            uid: None,
+            follow: false,
+            own: OwnTraffic::Excluded,
+            all_files: false,
+            rows: 1,
+            ring_bytes: 4096,
+            log: false,
+            btf: None,
+        }
+    }
 }

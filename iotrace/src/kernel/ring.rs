@@ -11,34 +11,47 @@ use aya_log::EbpfLogger;
 use super::Attached;
 use crate::error::Failure;
 
-/// Reads records, and what the programs log. Its descriptor becomes readable when the ring is a quarter
-/// full; otherwise one has to look from time to time.
+/// Reads records, and what the programs log. Its descriptor becomes readable with every quarter of the
+/// ring that fills; otherwise one has to look from time to time.
 pub struct Ring {
     records: RingBuf<MapData>,
+    bytes: usize,
     log: Option<EbpfLogger<&'static dyn log::Log>>,
 }
 
 impl Ring {
-    /// Takes the ring of the running programs.
-    pub fn new(attached: &mut Attached) -> Result<Self, Failure> {
+    /// Takes the ring of the running programs, which has so many bytes.
+    pub fn new(attached: &mut Attached, bytes: u32) -> Result<Self, Failure> {
         let records = RingBuf::try_from(attached.take_map("EVENTS"));
         Ok(Self {
             records: records.map_err(|error| Failure::Kernel {
                 what: "ring buffer",
                 source: io::Error::other(error),
             })?,
+            bytes: bytes as usize,
             log: attached.take_log(),
         })
     }
 
-    /// Hands all records that are there to `each`.
-    pub fn drain(&mut self, mut each: impl FnMut(&[u8])) {
-        while let Some(record) = self.records.next() {
+    /// Hands records to `each`: all that are there, but no more than the ring
+    /// holds, so that writers as fast as this reader can not keep it for ever.
+    /// Returns whether there may be more.
+    pub fn drain(&mut self, mut each: impl FnMut(&[u8])) -> bool {
+        let mut taken = 0;
+        let more = loop {
+            let Some(record) = self.records.next() else {
+                break false;
+            };
             each(&record);
-        }
+            taken += record.len();
+            if taken >= self.bytes {
+                break true;
+            }
+        };
         if let Some(log) = &mut self.log {
             log.flush();
         }
+        more
     }
 }
 

@@ -54,6 +54,7 @@ pub fn take_all<K: aya::Pod + Default, V: aya::Pod + Default>(
     let mut room = 4096;
     let mut keys = vec![K::default(); room];
     let mut values = vec![V::default(); room];
+    let mut retries = 100;
     // The kernel's place in the table: a bucket number.
     let mut place: Option<u32> = None;
     loop {
@@ -69,29 +70,30 @@ pub fn take_all<K: aya::Pod + Default, V: aya::Pod + Default>(
         };
         // SAFETY: both arrays have room for `count` elements of the map's types.
         let result = unsafe { bpf(BPF_MAP_LOOKUP_AND_DELETE_BATCH, &mut attr) };
-        let done = match &result {
-            Ok(_) => false,
-            Err(error) => match error.raw_os_error() {
-                Some(libc::ENOENT) => true,
-                // One bucket has more elements than there is room for.
-                Some(libc::ENOSPC) => {
-                    room *= 2;
-                    keys.resize(room, K::default());
-                    values.resize(room, V::default());
-                    continue;
-                }
-                Some(libc::EINTR | libc::EAGAIN) => continue,
-                _ => return result.map(|_| ()),
-            },
-        };
+        let errno = result.as_ref().err().and_then(io::Error::raw_os_error);
+        match errno {
+            None | Some(libc::ENOENT) => {}
+            // One bucket has more elements than there is room for; none was taken.
+            Some(libc::ENOSPC) => {
+                room *= 2;
+                keys.resize(room, K::default());
+                values.resize(room, V::default());
+                continue;
+            }
+            // A bucket was locked: what was taken until then counts.
+            Some(libc::EBUSY | libc::EDEADLK | libc::ETIMEDOUT) if retries > 0 => retries -= 1,
+            Some(_) => return result.map(drop),
+        }
         let count = attr.count as usize;
         for (key, value) in keys[..count].iter().zip(&values[..count]) {
             each(key, value);
         }
-        if done {
+        if errno == Some(libc::ENOENT) {
             return Ok(());
         }
-        place = Some(next);
+        if errno.is_none() || count > 0 {
+            place = Some(next);
+        }
     }
 }
 
@@ -123,7 +125,7 @@ pub const LARGEST_MEMBER: usize = 64;
 
 /// Whether a map with 64-bit keys and values of at most [`LARGEST_MEMBER`] bytes
 /// has this key.
-pub fn contains(map: BorrowedFd<'_>, key: u64) -> bool {
+pub fn contains(map: BorrowedFd<'_>, key: u64) -> io::Result<bool> {
     let mut value = [0u8; LARGEST_MEMBER];
     let mut attr = ElementAttr {
         map_fd: map.as_raw_fd() as u32,
@@ -132,7 +134,11 @@ pub fn contains(map: BorrowedFd<'_>, key: u64) -> bool {
         ..ElementAttr::default()
     };
     // SAFETY: the key has the map's size and the value has room enough.
-    unsafe { bpf(BPF_MAP_LOOKUP_ELEM, &mut attr) }.is_ok()
+    match unsafe { bpf(BPF_MAP_LOOKUP_ELEM, &mut attr) } {
+        Ok(_) => Ok(true),
+        Err(error) if error.raw_os_error() == Some(libc::ENOENT) => Ok(false),
+        Err(error) => Err(error),
+    }
 }
 
 /// Waits until every program that runs now has ended.

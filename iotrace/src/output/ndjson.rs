@@ -17,6 +17,18 @@ pub struct Field<R: 'static> {
     pub put: fn(&R, Slot<'_>),
 }
 
+/// A [`Field`] on few lines.
+macro_rules! field {
+    ($name:literal, $doc:literal, $put:expr) => {
+        $crate::output::ndjson::Field {
+            name: $name,
+            doc: $doc,
+            put: $put,
+        }
+    };
+}
+pub(crate) use field;
+
 /// Place for one value.
 pub struct Slot<'a> {
     out: &'a mut Vec<u8>,

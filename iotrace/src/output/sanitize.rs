@@ -2,6 +2,8 @@
 
 use std::{borrow::Cow, fmt::Write as _};
 
+use crate::event::FilePath;
+
 /// Text that is safe to print: control characters, bytes that are not UTF-8 and
 /// characters that change how their neighbours are shown become `\xNN` or
 /// `\u{NNNN}`. A backslash stands for itself.
@@ -20,6 +22,17 @@ pub fn text(bytes: &[u8]) -> Cow<'_, str> {
         }
     }
     Cow::Owned(safe)
+}
+
+/// Appends a path as people see it.
+pub fn path(path: &FilePath, cell: &mut String) {
+    if path.cut && !path.bytes.starts_with(b"/") {
+        cell.push_str("…/");
+    }
+    cell.push_str(&text(&path.bytes));
+    if path.deleted {
+        cell.push_str(" (deleted)");
+    }
 }
 
 fn push(safe: &mut String, character: char) {

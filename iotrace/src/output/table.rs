@@ -32,6 +32,19 @@ pub enum Align {
     Right,
 }
 
+/// A [`Column`] on few lines.
+macro_rules! column {
+    ($title:literal, $width:literal, $align:ident, $cell:expr) => {
+        $crate::output::table::Column {
+            title: $title,
+            width: $width,
+            align: $crate::output::table::Align::$align,
+            cell: $cell,
+        }
+    };
+}
+pub(crate) use column;
+
 /// Columns with the width that they have on this screen.
 pub struct Table<R: 'static> {
     columns: Vec<Column<R>>,

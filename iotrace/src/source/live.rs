@@ -12,7 +12,7 @@ use crate::{
     decode::{self, Record},
     error::Failure,
     event::{Event, Tick},
-    kernel::{Attached, Counters, Interval, Names, Ring, What},
+    kernel::{Attached, Counters, Interval, Names, Request, Ring, What},
     system::{clock::Clock, host::Host},
 };
 
@@ -34,6 +34,8 @@ pub struct Live {
     host: Host,
     pace: Pace,
     counting: bool,
+    /// The ring was not empty when it was left.
+    more: bool,
     /// When the interval began.
     began: Instant,
     next_tick: Instant,
@@ -45,11 +47,11 @@ impl Live {
     /// Reads what `attached` delivers.
     pub fn new(
         mut attached: Attached,
-        what: What,
+        request: &Request,
         host: Host,
         pace: Pace,
     ) -> Result<Self, Failure> {
-        let ring = Ring::new(&mut attached)?;
+        let ring = Ring::new(&mut attached, request.ring_bytes)?;
         // SAFETY: the ring owns its descriptor and keeps it open until it is
         // dropped, and with it the registration.
         let ring = unsafe { AsyncFd::register_with_interest(ring, Interest::READABLE) };
@@ -61,7 +63,8 @@ impl Live {
             clock: Clock::new(),
             host,
             pace,
-            counting: matches!(what, What::Transfers { .. }),
+            counting: matches!(request.what, What::Transfers { .. }),
+            more: false,
             began: now,
             next_tick: now + pace.tick,
             _attached: attached,
@@ -70,10 +73,16 @@ impl Live {
 
     fn drain(&mut self, events: &mut Vec<Event>) {
         let (names, clock) = (&mut self.names, &self.clock);
-        self.ring
+        self.more = self
+            .ring
             .get_mut()
             .drain(|bytes| match decode::record(bytes) {
-                Ok(Record::Name { file, path }) => names.learn(file, path),
+                Ok(Record::Name {
+                    file,
+                    path: Some(path),
+                }) => names.learn(file, path),
+                // Counted as `read_failed`.
+                Ok(Record::Name { path: None, .. }) => {}
                 Ok(Record::Open(mut open)) => {
                     open.time = clock.real(open.time);
                     events.push(Event::Open(open));
@@ -120,7 +129,12 @@ impl Live {
 
 impl EventSource for Live {
     async fn next(&mut self, events: &mut Vec<Event>) -> Result<Status, Failure> {
-        let look = Instant::now() + self.pace.latency;
+        let latency = if self.more {
+            Duration::ZERO
+        } else {
+            self.pace.latency
+        };
+        let look = Instant::now() + latency;
         tokio::select! {
             ready = self.ring.readable() => ready.map_err(wait_error)?.clear_ready(),
             () = sleep_until(look.min(self.next_tick)) => {}

@@ -86,7 +86,7 @@ pub fn initramfs(
 ) -> Result<Vec<u8>> {
     let mut archive = Archive::default();
     for dir in [
-        "dev", "mnt", "proc", "root", "run", "sbin", "sys", "tmp", "usr/sbin",
+        "dev", "mnt", "proc", "root", "run", "sbin", "sys", "tmp", "usr/sbin", "var/tmp",
     ] {
         archive.dir(dir);
     }

@@ -4,13 +4,13 @@ use std::{ffi::OsString, path::PathBuf, time::Duration};
 
 use clap::Args;
 
-use super::flags;
 use crate::{
     commands::common::{TraceArgs, usage},
     error::Error,
     event::{Open, Opened},
     filter::NameFilter,
-    kernel::{PinnedSet, Request, What},
+    flags,
+    kernel::{self, PinnedSet, Request, What},
 };
 
 /// Show every open as it happens: who, which file, with what result
@@ -49,7 +49,7 @@ pub struct OpensArgs {
     pub full_path: bool,
 
     /// End after so many seconds
-    #[arg(short, long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..))]
+    #[arg(short, long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..=86_400 * 365))]
     pub duration: Option<u64>,
 
     /// Only control groups in this pinned BPF map (64-bit ids as keys)
@@ -140,6 +140,9 @@ impl OpensArgs {
 
     /// What is done with it.
     pub fn config(&self) -> Result<Config, Error> {
+        if self.cgroupmap.is_some() || self.mntnsmap.is_some() {
+            kernel::check_privileges()?;
+        }
         let set = |path: &Option<PathBuf>| {
             let open = |path: &PathBuf| {
                 PinnedSet::open(path)

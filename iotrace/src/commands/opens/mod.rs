@@ -1,7 +1,6 @@
 //! `opens`: every open as it happens.
 
 mod args;
-mod flags;
 mod rows;
 
 use std::io;
@@ -9,7 +8,7 @@ use std::io;
 pub use args::{Config, OpensArgs};
 pub use rows::{LOSS_FIELDS, OPEN_FIELDS};
 
-use super::{END_FIELDS, End, HEADER_FIELDS, Header, View};
+use super::{Header, View, write_end, write_header};
 use crate::{
     event::{Event, Lost, Open, Opened, Time},
     output::{
@@ -67,7 +66,7 @@ impl Opens {
 impl View for Opens {
     fn begin(&mut self, header: &Header, out: &mut Output) -> io::Result<()> {
         if self.config.json {
-            ndjson::write(out.buffer(), "header", HEADER_FIELDS, header);
+            write_header(header, out);
         } else {
             self.table().titles(out.buffer());
         }
@@ -94,11 +93,7 @@ impl View for Opens {
 
     fn end(&mut self, time: Time, lost: &Lost, out: &mut Output) -> io::Result<()> {
         if self.config.json {
-            let end = End {
-                time,
-                lost: lost.clone(),
-            };
-            ndjson::write(out.buffer(), "end", END_FIELDS, &end);
+            write_end(time, lost, out);
         }
         Ok(())
     }

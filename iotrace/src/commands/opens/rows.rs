@@ -4,13 +4,14 @@ use std::fmt::Write as _;
 
 use nix::errno::Errno;
 
-use super::{args::Config, flags};
+use super::args::Config;
 use crate::{
     event::{FileId, FilePath, FileType, Lost, Open, Opened, Time},
+    flags,
     output::{
-        ndjson::Field,
+        ndjson::{Field, field},
         sanitize,
-        table::{Align, Column},
+        table::{Column, column},
     },
 };
 
@@ -32,17 +33,6 @@ pub struct LossRow {
     pub interval_ns: u64,
     /// The losses.
     pub lost: Lost,
-}
-
-macro_rules! column {
-    ($title:literal, $width:literal, $align:ident, $cell:expr) => {
-        Column {
-            title: $title,
-            width: $width,
-            align: Align::$align,
-            cell: $cell,
-        }
-    };
 }
 
 // Writing to a string does not fail, so results are not looked at here.
@@ -89,13 +79,7 @@ const PATH: Column<Row> = column!("PATH", 0, Left, |row, cell| {
         cell.push_str("<unknown>");
         return;
     };
-    if path.cut && !path.bytes.starts_with(b"/") {
-        cell.push_str("…/");
-    }
-    cell.push_str(&sanitize::text(&path.bytes));
-    if path.deleted {
-        cell.push_str(" (deleted)");
-    }
+    sanitize::path(path, cell);
 });
 
 /// The columns that were asked for.
@@ -118,8 +102,7 @@ pub fn columns(config: &Config) -> Vec<Column<Row>> {
 
 /// Only an open that may make a file has a mode; otherwise it is garbage.
 fn takes_mode(open: &Open) -> bool {
-    const O_TMPFILE: u64 = libc::O_TMPFILE as u64;
-    open.flags & libc::O_CREAT as u64 != 0 || open.flags & O_TMPFILE == O_TMPFILE
+    open.flags & libc::O_CREAT as u64 != 0 || flags::is_tmpfile(open.flags)
 }
 
 fn path(row: &Row) -> Option<&FilePath> {
@@ -138,16 +121,6 @@ fn errno(row: &Row) -> Option<i32> {
         Opened::Ok { .. } => None,
         Opened::Failed { errno } => Some(errno),
     }
-}
-
-macro_rules! field {
-    ($name:literal, $doc:literal, $put:expr) => {
-        Field {
-            name: $name,
-            doc: $doc,
-            put: $put,
-        }
-    };
 }
 
 /// Fields of an `open` record.
@@ -193,8 +166,10 @@ pub const OPEN_FIELDS: &[Field<Row>] = &[
         }
     ),
     field!("error", "its name, such as `ENOENT`", |row, slot| {
-        if let Some(errno) = errno(row) {
-            slot.text(format!("{:?}", Errno::from_raw(errno)).as_bytes());
+        if let Some(errno) = errno(row).map(Errno::from_raw)
+            && errno != Errno::UnknownErrno
+        {
+            slot.text(format!("{errno:?}").as_bytes());
         }
     }),
     field!(
@@ -215,10 +190,12 @@ pub const OPEN_FIELDS: &[Field<Row>] = &[
     ),
     field!(
         "created",
-        "whether this open made the file; absent when it failed",
+        "whether this open made the file; absent when it failed or is not known",
         |row, slot| {
             if let Opened::Ok { created, .. } = row.open.result {
-                slot.flag(created);
+                if let Some(created) = created {
+                    slot.flag(created);
+                }
             }
         }
     ),
@@ -256,7 +233,7 @@ pub const OPEN_FIELDS: &[Field<Row>] = &[
     ),
     field!(
         "path_cut",
-        "`true` when leading components are missing",
+        "`true` when leading components are missing, or the end of what the caller asked for",
         |row, slot| {
             slot.mark(path(row).is_some_and(|path| path.cut));
         }

@@ -1,6 +1,10 @@
 //! Sums up the events of one interval. Pure: no clock, no I/O.
 
-use std::{cmp::Reverse, collections::HashMap, sync::Arc};
+use std::{
+    cmp::Reverse,
+    collections::{HashMap, HashSet},
+    sync::Arc,
+};
 
 use bytes::Bytes;
 
@@ -20,6 +24,8 @@ pub struct Fold {
     rows: Vec<Row>,
     /// Places in `rows`, when rows are summed.
     places: HashMap<Key, usize>,
+    /// Files by the place of the row that they are summed in.
+    files: HashSet<(usize, FileId)>,
     /// What the filter left out.
     filtered: Counts,
 }
@@ -40,6 +46,7 @@ impl Fold {
             names,
             rows: Vec::new(),
             places: HashMap::new(),
+            files: HashSet::new(),
             filtered: Counts::default(),
         }
     }
@@ -64,13 +71,14 @@ impl Fold {
         if let Some(place) = self.places.get(&key) {
             let row = &mut self.rows[*place];
             row.counts += io.counts;
-            row.files += 1;
+            row.files += u64::from(self.files.insert((*place, io.file)));
             // The name of a process is that of its first thread.
             if by == By::Process && io.thread.tid == io.thread.pid {
                 row.comm = Some(io.thread.comm);
             }
             return;
         }
+        self.files.insert((self.rows.len(), io.file));
         let mut row = Row::of(io);
         match by {
             By::File => {
@@ -107,6 +115,7 @@ impl Fold {
     pub fn end(&mut self, tick: &Tick, sort: Sort, limit: Option<usize>) -> (Vec<Row>, TickRow) {
         let mut rows = std::mem::take(&mut self.rows);
         self.places.clear();
+        self.files.clear();
         let filtered = std::mem::take(&mut self.filtered);
         let all = rows.len();
         order(&mut rows, sort, limit);

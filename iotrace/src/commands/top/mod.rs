@@ -13,7 +13,7 @@ pub use rows::{IO_FIELDS, TICK_FIELDS, TickRow};
 
 use fold::Fold;
 
-use super::{END_FIELDS, End, HEADER_FIELDS, Header, View};
+use super::{Header, View, write_end, write_header};
 use crate::{
     event::{Counts, Event, Lost, Tick, Time},
     output::{Output, Screen, ndjson, table::Table, units},
@@ -79,7 +79,7 @@ impl Top {
 impl View for Top {
     fn begin(&mut self, header: &Header, out: &mut Output) -> io::Result<()> {
         if self.config.json {
-            ndjson::write(out.buffer(), "header", HEADER_FIELDS, header);
+            write_header(header, out);
         }
         Ok(())
     }
@@ -99,11 +99,7 @@ impl View for Top {
 
     fn end(&mut self, time: Time, lost: &Lost, out: &mut Output) -> io::Result<()> {
         if self.config.json {
-            let end = End {
-                time,
-                lost: lost.clone(),
-            };
-            ndjson::write(out.buffer(), "end", END_FIELDS, &end);
+            write_end(time, lost, out);
         }
         Ok(())
     }

@@ -9,9 +9,9 @@ use super::args::By;
 use crate::{
     event::{Counts, FileId, FilePath, FileType, Io, Load, Lost, Time},
     output::{
-        ndjson::Field,
+        ndjson::{Field, field},
         sanitize,
-        table::{Align, Column},
+        table::{Column, column},
         units,
     },
 };
@@ -33,7 +33,7 @@ pub struct Row {
     pub file: Option<(FileId, FileType)>,
     /// Its path, or that of the directory.
     pub path: Option<Arc<FilePath>>,
-    /// Pairs of thread and file that are summed here.
+    /// Different files that are summed here.
     pub files: u64,
     /// The sums.
     pub counts: Counts,
@@ -120,17 +120,6 @@ pub fn headlines(tick: &TickRow, width: Option<usize>) -> String {
     format!("{}{between}{}\n", cut(machine), cut(sums))
 }
 
-macro_rules! column {
-    ($title:literal, $width:literal, $align:ident, $cell:expr) => {
-        Column {
-            title: $title,
-            width: $width,
-            align: Align::$align,
-            cell: $cell,
-        }
-    };
-}
-
 // Writing to a string does not fail, so results are not looked at here.
 const PID: Column<Row> = column!("PID", 7, Left, |row, cell| number(row.pid, cell));
 const TID: Column<Row> = column!("TID", 7, Left, |row, cell| number(row.tid, cell));
@@ -178,29 +167,13 @@ fn number(value: Option<u32>, cell: &mut String) {
 fn path(row: &Row, cell: &mut String) {
     match (&row.path, row.file) {
         (Some(path), _) => {
-            if path.cut {
-                cell.push_str("…/");
-            }
-            cell.push_str(&sanitize::text(&path.bytes));
-            if path.deleted {
-                cell.push_str(" (deleted)");
-            }
+            sanitize::path(path, cell);
         }
         (None, Some((file, _))) => {
             let _ = write!(cell, "<{}:{} inode {}>", file.major, file.minor, file.ino);
         }
         (None, None) => cell.push_str("<unknown>"),
     }
-}
-
-macro_rules! field {
-    ($name:literal, $doc:literal, $put:expr) => {
-        Field {
-            name: $name,
-            doc: $doc,
-            put: $put,
-        }
-    };
 }
 
 /// Fields of an `io` record.
@@ -305,9 +278,9 @@ pub const IO_FIELDS: &[Field<Row>] = &[
     ),
     field!(
         "files",
-        "pairs of thread and file in a row that is summed by something",
+        "different files that are summed in the row; only with `--by thread`, `process` or `directory`",
         |row, slot| {
-            if row.tid.is_none() || row.file.is_none() {
+            if row.file.is_none() {
                 slot.number(row.files);
             }
         }

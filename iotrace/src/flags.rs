@@ -68,6 +68,12 @@ impl fmt::Display for Flag {
     }
 }
 
+/// Whether an unnamed temporary file is asked for.
+pub fn is_tmpfile(flags: u64) -> bool {
+    const O_TMPFILE: u64 = libc::O_TMPFILE as u64;
+    flags & O_TMPFILE == O_TMPFILE
+}
+
 /// Names of all flags, the kind of access first.
 pub fn names(flags: u64) -> impl Iterator<Item = &'static str> {
     let access = ACCESS.iter().filter(move |flag| flag.is_in(flags));
