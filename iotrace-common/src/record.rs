@@ -63,6 +63,8 @@ pub mod path_flag {
     pub const CREATED: u32 = 1 << 3;
     /// The walk failed to read a kernel structure.
     pub const BROKEN: u32 = 1 << 4;
+    /// The file hangs in no directory, such as a memfd: it has a name, no path.
+    pub const OUTSIDE: u32 = 1 << 5;
 }
 
 /// What makes a file this one and no other.

@@ -77,7 +77,10 @@ impl Place {
 pub struct Named {
     mnt: u64,
     dentry: u64,
+    /// Hash and length of the name.
     hash_len: u64,
+    /// The same of the directory that it is in.
+    parent_hash_len: u64,
     unlinked: u32,
     epoch: u32,
 }
@@ -86,11 +89,17 @@ impl Named {
     /// What a name looks like now.
     #[inline(always)]
     pub fn now(place: &Place, epoch: u32) -> Result<Self, Loss> {
+        // SAFETY: members of dentry.
+        let (hash_len, parent_hash_len) = unsafe {
+            let parent: Ptr = Probe::load(place.dentry, offset!(dentry_parent))?;
+            let at = offset!(dentry_hash_len);
+            (Probe::load(place.dentry, at)?, Probe::load(parent, at)?)
+        };
         Ok(Self {
             mnt: place.mnt as u64,
             dentry: place.dentry as u64,
-            // SAFETY: a member of dentry.
-            hash_len: unsafe { Probe::load(place.dentry, offset!(dentry_hash_len)) }?,
+            hash_len,
+            parent_hash_len,
             unlinked: u32::from(place.unlinked()),
             epoch,
         })
@@ -102,6 +111,7 @@ impl Named {
         self.dentry == now.dentry
             && self.mnt == now.mnt
             && self.hash_len == now.hash_len
+            && self.parent_hash_len == now.parent_hash_len
             && self.unlinked == now.unlinked
             && now.epoch.wrapping_sub(self.epoch) < NAME_TICKS
     }

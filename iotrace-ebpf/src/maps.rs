@@ -4,7 +4,7 @@
 //! | map | entries | bytes each (with the kernel's own) | memory |
 //! | --- | --- | --- | --- |
 //! | `ROWS_EVEN`, `ROWS_ODD` | 32,768 * | 136 + 16 | 5 MB each |
-//! | `NAMED` | 16,384, 1 for opens | 96 + 16 | 1.8 MB |
+//! | `NAMED` | 16,384, 1 for opens | 104 + 16 | 2 MB |
 //! | `EVENTS` | 1 MiB * | | 1 MiB |
 //! | `FILE_SCRATCH`, `OPEN_SCRATCH` | 2 and 1 per CPU | 8.5 KB | 26 KB per CPU |
 //! | `FOLLOWED` | 8,192, 1 when nothing is followed | 64 | 0.5 MB |

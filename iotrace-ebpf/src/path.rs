@@ -25,20 +25,17 @@ pub type PathBuf = [u8; PATH_CAP + NAME_CAP];
 #[inline(always)]
 pub unsafe fn walk(out: *mut PathBuf, len: *mut u32, place: Place) -> u32 {
     // SAFETY: the caller vouches for the memory.
-    match unsafe { steps(out, len, place) } {
-        Ok(true) => 0,
-        Ok(false) => path_flag::CUT,
-        Err(_) => path_flag::CUT | path_flag::BROKEN,
-    }
+    let walked = unsafe { steps(out, len, place) };
+    walked.unwrap_or(path_flag::CUT | path_flag::BROKEN)
 }
 
-/// Returns whether the root was reached.
+/// Returns how the walk ended: 0 at the root, or a bit of `path_flag`.
 ///
 /// The length lives in map memory on purpose: whatever way a step took, the
 /// verifier knows the same of it afterwards, namely nothing. So it finds that it
 /// has seen the next step before, instead of trying all ways to combine steps.
 #[inline(always)]
-unsafe fn steps(out: *mut PathBuf, len: *mut u32, place: Place) -> Result<bool, Loss> {
+unsafe fn steps(out: *mut PathBuf, len: *mut u32, place: Place) -> Result<u32, Loss> {
     let Place {
         mnt: mut vfsmount,
         mut dentry,
@@ -53,7 +50,7 @@ unsafe fn steps(out: *mut PathBuf, len: *mut u32, place: Place) -> Result<bool, 
                 let mount = vfsmount.wrapping_sub(offset!(mount_vfsmount) as usize);
                 let above: Ptr = Probe::load(mount, offset!(mount_parent))?;
                 if above == mount {
-                    return Ok(true);
+                    return Ok(0);
                 }
                 dentry = Probe::load(mount, offset!(mount_mountpoint))?;
                 vfsmount = above.wrapping_add(offset!(mount_vfsmount) as usize);
@@ -62,7 +59,7 @@ unsafe fn steps(out: *mut PathBuf, len: *mut u32, place: Place) -> Result<bool, 
             }
             let at = read_volatile(len);
             if at >= (PATH_CAP - NAME_CAP) as u32 {
-                return Ok(false);
+                return Ok(path_flag::CUT);
             }
             let name: Ptr = Probe::load(dentry, offset!(dentry_name))?;
             let to = out.cast::<u8>().add(path_bound(at));
@@ -75,10 +72,10 @@ unsafe fn steps(out: *mut PathBuf, len: *mut u32, place: Place) -> Result<bool, 
             // as a memfd, which has this name and no directory.
             let parent: Ptr = Probe::load(dentry, offset!(dentry_parent))?;
             if dentry == parent {
-                return Ok(true);
+                return Ok(path_flag::OUTSIDE);
             }
             dentry = parent;
         }
     }
-    Ok(false)
+    Ok(path_flag::CUT)
 }

@@ -166,6 +166,7 @@ fn comm(bytes: &[u8]) -> Bytes {
 /// Puts the components of a walk, last one first, into the right order.
 fn file_path(components: &[u8], flags: u32) -> Option<FilePath> {
     let cut = flags & path_flag::CUT != 0;
+    let incomplete = cut || flags & path_flag::OUTSIDE != 0;
     let claimed = flags & path_flag::CLAIMED != 0;
     let components = components.strip_suffix(&[0]).unwrap_or(components);
     let mut bytes = BytesMut::with_capacity(components.len() + 1);
@@ -176,7 +177,7 @@ fn file_path(components: &[u8], flags: u32) -> Option<FilePath> {
         for name in names.rev() {
             // The root of a tree that hangs nowhere is called "/".
             if !name.is_empty() && name != b"/" {
-                if !(cut && bytes.is_empty()) {
+                if !(incomplete && bytes.is_empty()) {
                     bytes.extend_from_slice(b"/");
                 }
                 bytes.extend_from_slice(name);

@@ -44,6 +44,13 @@ fn components_are_put_in_order() {
 }
 
 #[test]
+fn a_file_outside_of_the_tree_has_no_slash() {
+    let path = name(path_flag::OUTSIDE, b"memfd:cache\0");
+    assert_eq!(path.bytes.as_ref(), b"memfd:cache");
+    assert!(!path.cut);
+}
+
+#[test]
 fn a_cut_path_does_not_claim_to_be_absolute() {
     let path = name(path_flag::CUT, b"c\0b\0");
     assert_eq!(path.bytes.as_ref(), b"b/c");

@@ -79,7 +79,7 @@ pub enum Failure {
     #[error("cannot write the output: {0}")]
     Output(io::Error),
     /// The command to trace did not start.
-    #[error("cannot run {command}: {source}")]
+    #[error("cannot run '{command}': {source}")]
     Command {
         /// As the user gave it.
         command: String,

@@ -43,6 +43,15 @@ impl NameFilter {
 
 /// Parses a pattern: `*` and `?` also match `/`, as people expect of a whole path.
 pub fn glob(pattern: &str) -> Result<GlobMatcher, String> {
+    // How the names of files without a path begin.
+    const NAMES: [&str; 4] = ["pipe:", "socket:", "anon_inode:", "memfd:"];
+    if !pattern.starts_with(['/', '*', '?', '[', '{'])
+        && !NAMES.iter().any(|name| pattern.starts_with(name))
+    {
+        return Err(format!(
+            "'{pattern}' would match no file: a pattern is for the whole path, so begin it with / or *"
+        ));
+    }
     Glob::new(pattern)
         .map(|glob| glob.compile_matcher())
         .map_err(|error| error.to_string())
@@ -80,6 +89,16 @@ mod tests {
         assert!(admits(&filter, b"/tmp/2ec5/594.txt"));
         assert!(admits(&filter, b"/tmp/\xff\n.txt"));
         assert!(!admits(&filter, b"/var/tmp/594.txt"));
+    }
+
+    #[test]
+    fn a_pattern_that_matches_nothing_is_refused() {
+        for pattern in ["", "tmp/*", "./x", "a{b"] {
+            assert!(glob(pattern).is_err(), "{pattern}");
+        }
+        for pattern in ["*.txt", "/tmp/**", "pipe:*", "{/a,/b}/*"] {
+            assert!(glob(pattern).is_ok(), "{pattern}");
+        }
     }
 
     #[test]

@@ -16,6 +16,7 @@ pub mod kernel;
 pub mod output;
 pub mod run;
 pub mod source;
+pub mod stop;
 pub mod system;
 mod trace;
 
@@ -56,7 +57,7 @@ pub fn main(cli: Cli) -> Result<Exit, Error> {
                 // As soon as a person can see, as seldom as a machine likes.
                 latency: Duration::from_millis(50),
             },
-            duration: args.duration(),
+            duration: args.duration,
             json: args.trace.json,
             verbose: args.trace.verbose,
             command: args.command(),

@@ -4,6 +4,7 @@ use std::{
     ffi::OsString,
     fs,
     io::{self, IsTerminal as _},
+    process::Stdio,
     time::{Duration, Instant},
 };
 
@@ -13,8 +14,9 @@ use crate::{
     exit::Exit,
     kernel::{self, Attached, Request},
     output::{Output, tell, units},
-    run::{self, Stop},
+    run,
     source::{Live, Pace},
+    stop::Stop,
     system::{clock::Clock, host::Host, process},
 };
 
@@ -67,7 +69,14 @@ impl Trace<'_> {
 
         let mut out = Output::stdout();
         view.begin(&header, &mut out).map_err(Failure::Output)?;
-        let (exit, lost) = run::run(source, &mut view, &mut out, &mut stop, self.command).await?;
+        // NDJSON is for machines: nothing else may stand between its lines.
+        let stdout = if self.json {
+            io::stderr().into()
+        } else {
+            Stdio::inherit()
+        };
+        let (exit, lost) =
+            run::run(source, &mut view, &mut out, &mut stop, self.command, stdout).await?;
         if !self.json {
             tell(&format!("{}; lost: {lost}", view.summary()));
         }

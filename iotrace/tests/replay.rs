@@ -1,6 +1,6 @@
 //! The whole program over events that are there already: text and NDJSON.
 
-use std::sync::Arc;
+use std::{process::Stdio, sync::Arc};
 
 use bytes::Bytes;
 use clap::Parser as _;
@@ -12,8 +12,9 @@ use iotrace::{
     },
     exit::Exit,
     output::{Output, Screen},
-    run::{self, Stop},
+    run,
     source::Replay,
+    stop::Stop,
 };
 
 const NOON: u64 = 1_790_000_000_000_000_000;
@@ -161,7 +162,7 @@ fn show(mut view: impl View, events: Vec<Event>) -> String {
     let (exit, lost) = runtime.block_on(async {
         let mut stop = Stop::new(None).expect("signals");
         let source = Replay::new(events);
-        run::run(source, &mut view, &mut out, &mut stop, &[])
+        run::run(source, &mut view, &mut out, &mut stop, &[], Stdio::null())
             .await
             .expect("a run")
     });

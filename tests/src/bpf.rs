@@ -6,6 +6,7 @@
 use std::collections::BTreeSet;
 use std::fmt;
 use std::mem;
+use std::time::{Duration, Instant};
 
 use anyhow::{Result, bail};
 
@@ -58,6 +59,22 @@ impl Objects {
             programs: &self.programs & &other.programs,
             maps: &self.maps & &other.maps,
             links: &self.links & &other.links,
+        }
+    }
+
+    /// Waits until none of these lives any more: the kernel frees them a little after their
+    /// process let go. Others may come and go on this machine meanwhile.
+    pub fn wait_until_gone(&self, within: Duration) -> Result<()> {
+        let deadline = Instant::now() + within;
+        loop {
+            let left = Self::now()?.common(self);
+            if left.is_empty() {
+                return Ok(());
+            }
+            if Instant::now() > deadline {
+                bail!("left behind: {left}");
+            }
+            std::thread::yield_now();
         }
     }
 

@@ -10,6 +10,7 @@ mod cli;
 mod counts;
 mod harness;
 mod machine;
+mod poll;
 mod run;
 mod scenarios;
 mod work;

@@ -1,6 +1,6 @@
 //! Arguments that the tracing commands share, and their checks.
 
-use std::path::PathBuf;
+use std::{path::PathBuf, time::Duration};
 
 use clap::Args;
 
@@ -78,10 +78,15 @@ impl TraceArgs {
         rows: u32,
         ring_kib: u32,
     ) -> Result<Request, Error> {
-        // Inside a PID namespace the host's ids, which are meant, can not be seen.
-        let visible = process::in_initial_pid_namespace();
+        // The same number is another process to the kernel.
+        if (self.pid.is_some() || self.tid.is_some()) && !process::in_initial_pid_namespace() {
+            return Err(usage(
+                "--pid and --tid can not be used inside a PID namespace, where ids are not those \
+                 of the kernel; use --comm, or run iotrace in the host's (docker: --pid=host)"
+                    .to_owned(),
+            ));
+        }
         if let Some(pid) = self.pid
-            && visible
             && !process::exists(pid)
         {
             return Err(usage(format!(
@@ -89,7 +94,6 @@ impl TraceArgs {
             )));
         }
         if let Some(tid) = self.tid
-            && visible
             && !process::thread_exists(tid)
         {
             return Err(usage(format!("there is no thread {tid}")));
@@ -149,4 +153,17 @@ impl TraceArgs {
 /// A usage error.
 pub fn usage(message: String) -> Error {
     Error::Usage(message)
+}
+
+/// Parses a time in seconds.
+pub fn seconds(text: &str) -> Result<Duration, String> {
+    const SHORTEST: f64 = 0.01;
+    const LONGEST: f64 = 86_400.0;
+    let seconds: f64 = text
+        .parse()
+        .map_err(|_| "a number of seconds, such as 1 or 0.5".to_owned())?;
+    if !(SHORTEST..=LONGEST).contains(&seconds) {
+        return Err(format!("from {SHORTEST} to {LONGEST} seconds are possible"));
+    }
+    Ok(Duration::from_secs_f64(seconds))
 }

@@ -1,6 +1,6 @@
 //! What this system allows, as far as it can be known before loading anything.
 
-use std::{fs, path::Path};
+use std::{fs, io, path::Path};
 
 use procfs::process::Process;
 
@@ -37,9 +37,16 @@ pub fn check_privileges() -> Result<(), Unavailable> {
     Err(Unavailable::Privileges { missing })
 }
 
-/// Reads the kernel's BTF.
+/// Reads the kernel's BTF. Only a file of sane size: others never end.
 pub fn read_btf(path: &Path) -> Result<Vec<u8>, Unavailable> {
-    fs::read(path).map_err(|error| Unavailable::NoBtf {
+    const LARGEST: u64 = 256 << 20;
+    let read = fs::metadata(path).and_then(|found| {
+        if !found.is_file() || found.len() > LARGEST {
+            return Err(io::Error::other("not a file with type information"));
+        }
+        fs::read(path)
+    });
+    read.map_err(|error| Unavailable::NoBtf {
         path: path.to_owned(),
         reason: error.to_string(),
     })

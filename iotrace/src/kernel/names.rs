@@ -44,8 +44,7 @@ fn describe(path: &Arc<FilePath>, file_type: FileType, ino: u64) -> Arc<FilePath
         FileType::Socket => format!("socket:[{ino}]"),
         FileType::Fifo if nameless => format!("pipe:[{ino}]"),
         FileType::Other => {
-            let name = String::from_utf8_lossy(&path.bytes);
-            format!("anon_inode:{}", name.trim_start_matches('/'))
+            format!("anon_inode:{}", String::from_utf8_lossy(&path.bytes))
         }
         _ => return Arc::clone(path),
     };

@@ -15,7 +15,8 @@ use crate::error::Failure;
 /// ring that fills; otherwise one has to look from time to time.
 pub struct Ring {
     records: RingBuf<MapData>,
-    bytes: usize,
+    /// Its size.
+    pub bytes: usize,
     log: Option<EbpfLogger<&'static dyn log::Log>>,
 }
 
@@ -33,10 +34,10 @@ impl Ring {
         })
     }
 
-    /// Hands records to `each`: all that are there, but no more than the ring
-    /// holds, so that writers as fast as this reader can not keep it for ever.
-    /// Returns whether there may be more.
-    pub fn drain(&mut self, mut each: impl FnMut(&[u8])) -> bool {
+    /// Hands records to `each`, about `limit` bytes at the most, so that writers
+    /// as fast as this reader can not keep it for ever. Returns whether there may
+    /// be more.
+    pub fn drain(&mut self, limit: usize, mut each: impl FnMut(&[u8])) -> bool {
         let mut taken = 0;
         let more = loop {
             let Some(record) = self.records.next() else {
@@ -44,7 +45,7 @@ impl Ring {
             };
             each(&record);
             taken += record.len();
-            if taken >= self.bytes {
+            if taken >= limit {
                 break true;
             }
         };

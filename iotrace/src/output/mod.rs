@@ -5,12 +5,16 @@ pub mod sanitize;
 pub mod table;
 pub mod units;
 
-use std::io::{self, IsTerminal as _, Write};
+use std::{
+    io::{self, IsTerminal as _, Stdout, Write as _},
+    os::fd::{AsFd as _, BorrowedFd},
+};
 
 use nix::{
     errno::Errno,
     poll::{PollFd, PollFlags, PollTimeout, poll},
 };
+use tokio::io::{Interest, unix::AsyncFd};
 
 /// Tells people something, on stderr. A name in a message is no safer than one in
 /// a table. When nobody listens there is nobody to complain to.
@@ -21,28 +25,38 @@ pub fn tell(message: &str) {
     }
 }
 
-/// Where a command writes to. Collects what it prints and hands it over in one
-/// write, so that neither a table nor a flood of records costs a call per line.
+/// Where a command writes to. Collects what it prints, so that neither a table
+/// nor a flood of records costs a call per line.
 pub struct Output {
     buffer: Vec<u8>,
+    /// How much of the buffer has been written.
+    written: usize,
     sink: Sink,
 }
 
 enum Sink {
-    Stdout,
+    /// A file, which is always ready.
+    File(Stdout),
+    /// A pipe, socket or terminal, whose reader may not be.
+    Stream(AsyncFd<Stdout>),
     /// What tests look at.
-    Memory(Vec<u8>),
+    Memory,
 }
 
-/// Longer output is not held back until the batch ends.
-const BATCH: usize = 256 * 1024;
+/// What a pipe or terminal takes without blocking once it is ready (`PIPE_BUF`).
+const CHUNK: usize = 4096;
 
 impl Output {
-    /// Writes to stdout.
+    /// Writes to stdout. Belongs into a runtime.
     pub fn stdout() -> Self {
+        // SAFETY: the standard library keeps descriptor 1 open for the whole
+        // life of the process, and nothing here closes it.
+        let stream = unsafe { AsyncFd::register_with_interest(io::stdout(), Interest::WRITABLE) };
         Self {
             buffer: Vec::new(),
-            sink: Sink::Stdout,
+            written: 0,
+            // Files can not be waited for, and need not be.
+            sink: stream.map_or_else(|_| Sink::File(io::stdout()), Sink::Stream),
         }
     }
 
@@ -50,19 +64,14 @@ impl Output {
     pub fn memory() -> Self {
         Self {
             buffer: Vec::new(),
-            sink: Sink::Memory(Vec::new()),
+            written: 0,
+            sink: Sink::Memory,
         }
     }
 
     /// What was written to a memory output.
-    pub fn into_bytes(mut self) -> Vec<u8> {
-        match self.sink {
-            Sink::Stdout => Vec::new(),
-            Sink::Memory(mut bytes) => {
-                bytes.append(&mut self.buffer);
-                bytes
-            }
-        }
+    pub fn into_bytes(self) -> Vec<u8> {
+        self.buffer
     }
 
     /// Where to print to. Hand over with [`Output::flush`].
@@ -70,49 +79,57 @@ impl Output {
         &mut self.buffer
     }
 
-    /// Hands over if much has been collected.
-    pub fn spill(&mut self) -> io::Result<()> {
-        if self.buffer.len() < BATCH {
-            return Ok(());
-        }
-        self.flush()
-    }
-
-    /// Hands over what was collected.
-    pub fn flush(&mut self) -> io::Result<()> {
-        match &mut self.sink {
-            Sink::Stdout => {
-                let mut stdout = io::stdout().lock();
-                stdout.write_all(&self.buffer)?;
-                stdout.flush()?;
+    /// Hands over what was collected, and waits for a slow reader. Dropping the
+    /// future loses nothing: the next call goes on.
+    pub async fn flush(&mut self) -> io::Result<()> {
+        while self.written < self.buffer.len() {
+            let rest = &self.buffer[self.written..];
+            match &self.sink {
+                Sink::Memory => return Ok(()),
+                Sink::File(stdout) => self.written += write(stdout.as_fd(), rest)?,
+                Sink::Stream(stream) => {
+                    let mut ready = stream.writable().await?;
+                    if poll_stdout(PollFlags::POLLOUT)?.is_empty() {
+                        ready.clear_ready();
+                        continue;
+                    }
+                    let chunk = &rest[..rest.len().min(CHUNK)];
+                    self.written += write(stream.get_ref().as_fd(), chunk)?;
+                }
             }
-            Sink::Memory(bytes) => bytes.extend_from_slice(&self.buffer),
         }
         self.buffer.clear();
+        self.written = 0;
         Ok(())
     }
 
     /// Fails with a broken pipe when nobody reads any more, also while there is
     /// nothing to print.
     pub fn check_reader(&self) -> io::Result<()> {
-        if matches!(self.sink, Sink::Memory(_)) {
-            return Ok(());
-        }
-        let stdout = io::stdout();
-        let mut poll_fds = [PollFd::new(
-            std::os::fd::AsFd::as_fd(&stdout),
-            PollFlags::empty(),
-        )];
-        match poll(&mut poll_fds, PollTimeout::ZERO) {
-            // A signal, which somebody else looks after; there is a next time.
-            Err(Errno::EINTR) => return Ok(()),
-            looked => looked?,
-        };
-        let gone = poll_fds[0].revents().unwrap_or(PollFlags::empty());
-        if gone.contains(PollFlags::POLLERR) {
+        let watched = matches!(self.sink, Sink::Stream(_));
+        if watched && poll_stdout(PollFlags::empty())?.contains(PollFlags::POLLERR) {
             return Err(io::ErrorKind::BrokenPipe.into());
         }
         Ok(())
+    }
+}
+
+/// Which of `events`, or what trouble, there is on stdout now.
+fn poll_stdout(events: PollFlags) -> io::Result<PollFlags> {
+    let stdout = io::stdout();
+    let mut polled = [PollFd::new(stdout.as_fd(), events)];
+    match poll(&mut polled, PollTimeout::ZERO) {
+        // A signal, which somebody else looks after; there is a next time.
+        Err(Errno::EINTR) => Ok(PollFlags::empty()),
+        Err(error) => Err(error.into()),
+        Ok(_) => Ok(polled[0].revents().unwrap_or(PollFlags::empty())),
+    }
+}
+
+fn write(to: BorrowedFd<'_>, bytes: &[u8]) -> io::Result<usize> {
+    match nix::unistd::write(to, bytes) {
+        Err(Errno::EINTR | Errno::EAGAIN) => Ok(0),
+        written => Ok(written?),
     }
 }
 

@@ -6,9 +6,10 @@ use crate::event::FilePath;
 
 /// Text that is safe to print: control characters, bytes that are not UTF-8 and
 /// characters that change how their neighbours are shown become `\xNN` or
-/// `\u{NNNN}`. A backslash stands for itself.
+/// `\u{NNNN}`, and a backslash `\\`, so that no name looks like another.
 pub fn text(bytes: &[u8]) -> Cow<'_, str> {
-    if bytes.iter().all(|byte| (0x20..0x7f).contains(byte)) {
+    let plain = |byte: &u8| (0x20..0x7f).contains(byte) && *byte != b'\\';
+    if bytes.iter().all(plain) {
         // ASCII is UTF-8, so nothing is replaced here.
         return String::from_utf8_lossy(bytes);
     }
@@ -38,6 +39,7 @@ pub fn path(path: &FilePath, cell: &mut String) {
 fn push(safe: &mut String, character: char) {
     match character {
         '\0'..='\x1f' | '\x7f' => escape_byte(safe, character as u8),
+        '\\' => safe.push_str("\\\\"),
         _ if is_deceptive(character) => {
             // Writing to a string does not fail.
             let _ = write!(safe, "\\u{{{:04x}}}", u32::from(character));
@@ -96,6 +98,7 @@ mod tests {
     fn escapes_are_readable() {
         assert_eq!(text(b"a\x1b[31mb\n"), "a\\x1b[31mb\\x0a");
         assert_eq!(text(b"caf\xe9"), "caf\\xe9");
+        assert_eq!(text(b"caf\\xe9"), "caf\\\\xe9");
         assert_eq!(
             text("a\u{202e}b\u{9b}c".as_bytes()),
             "a\\u{202e}b\\u{009b}c"
@@ -116,7 +119,9 @@ mod tests {
             if let Some(character) = char::from_u32(code) {
                 let name = format!("{before}{character}{after}");
                 let safe = text(name.as_bytes());
-                if is_unsafe(character) {
+                if character == '\\' {
+                    prop_assert_eq!(safe, format!("{before}\\\\{after}"));
+                } else if is_unsafe(character) {
                     prop_assert!(!safe.contains(character));
                 } else {
                     prop_assert_eq!(safe, name.as_str());

@@ -25,6 +25,9 @@ pub struct Pace {
     pub latency: Duration,
 }
 
+/// Bytes of records that are taken out of the ring before they are shown.
+const BATCH: usize = 512 * 1024;
+
 /// The running kernel as a source.
 pub struct Live {
     ring: AsyncFd<Ring>,
@@ -71,12 +74,12 @@ impl Live {
         })
     }
 
-    fn drain(&mut self, events: &mut Vec<Event>) {
+    fn drain(&mut self, limit: usize, events: &mut Vec<Event>) {
         let (names, clock) = (&mut self.names, &self.clock);
         self.more = self
             .ring
             .get_mut()
-            .drain(|bytes| match decode::record(bytes) {
+            .drain(limit, |bytes| match decode::record(bytes) {
                 Ok(Record::Name {
                     file,
                     path: Some(path),
@@ -100,8 +103,10 @@ impl Live {
         } else {
             Interval::default()
         };
-        // Names of this interval's files are in the ring by now.
-        self.drain(events);
+        // Names of this interval's files are in the ring by now, and all opens
+        // that came before its end.
+        let everything = self.ring.get_ref().bytes;
+        self.drain(everything, events);
         let mut lost = self.counters.lost()?;
         let mut seen = interval.overflow;
         for (key, row) in &interval.rows {
@@ -141,7 +146,7 @@ impl EventSource for Live {
         }
         let now = Instant::now();
         if now < self.next_tick {
-            self.drain(events);
+            self.drain(BATCH, events);
             return Ok(Status::More);
         }
         // Ticks that were missed are not made up for.

@@ -6,10 +6,13 @@
 
 mod capture;
 mod context;
+mod guest;
+mod lines;
 mod opens;
 mod process;
 mod record;
 mod rows;
+mod terminal;
 mod tracer;
 mod workload;
 
@@ -18,10 +21,12 @@ use std::time::Duration;
 
 pub use capture::Capture;
 pub use context::{Context, Skip, is_harmful};
+pub use guest::{Listening, plain, this_program};
 pub use opens::{OpenCounts, Opens};
 pub use process::Process;
 pub use record::{Envelope, Io, Open};
 pub use rows::{OF_OTHERS, Rows};
+pub use terminal::Terminal;
 pub use tracer::Tracer;
 pub use workload::Workload;
 

@@ -1,6 +1,6 @@
 //! A child process that can not outlive its scenario.
 
-use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
+use std::os::fd::{AsFd, FromRawFd, OwnedFd};
 use std::os::unix::process::CommandExt;
 use std::process::{Child, ChildStdin, ChildStdout, Command, ExitStatus, Stdio};
 use std::sync::Arc;
@@ -12,6 +12,7 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
 use super::{Capture, Context};
+use crate::poll::first_readable;
 
 /// A running child: killed (by SIGKILL, to its id) when dropped, and by the kernel when the
 /// scenario runner dies. Its stderr is kept and shown when the scenario fails.
@@ -102,21 +103,11 @@ impl Process {
     /// Waits until it has ended.
     pub fn wait(&mut self, within: Duration) -> Result<ExitStatus> {
         let deadline = Instant::now() + within;
-        loop {
-            let left = deadline.saturating_duration_since(Instant::now());
-            let mut poll = libc::pollfd {
-                fd: self.handle.as_raw_fd(),
-                events: libc::POLLIN,
-                revents: 0,
-            };
-            let milliseconds = i32::try_from(left.as_millis()).unwrap_or(i32::MAX);
-            // SAFETY: one live pollfd, and the count says so.
-            match unsafe { libc::poll(&raw mut poll, 1, milliseconds) } {
-                0 => bail!("{} did not end within {within:?}", self.label),
-                -1 if Errno::last() == Errno::EINTR => {}
-                -1 => bail!("poll on {}: {}", self.label, Errno::last()),
-                _ => return Ok(self.child.wait()?),
-            }
+        match first_readable(&[self.handle.as_fd()], Some(deadline))
+            .with_context(|| self.label.clone())?
+        {
+            Some(_) => Ok(self.child.wait()?),
+            None => bail!("{} did not end within {within:?}", self.label),
         }
     }
 

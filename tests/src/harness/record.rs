@@ -110,6 +110,8 @@ pub struct Io {
     pub generation: Option<u64>,
     /// Kind of file.
     pub file_type: Option<String>,
+    /// Number of files, in a row that is summed over files.
+    pub files: Option<u64>,
     /// Operations of the interval.
     #[serde(flatten)]
     pub counts: Counts,
@@ -238,11 +240,7 @@ mod tests {
             bytes(Some("\u{fffd}"), Some("/w==")),
             Some(Some(vec![0xff]))
         );
-        assert_eq!(
-            bytes(Some("a"), Some("YQ==")),
-            None,
-            "UTF-8 needs no base64"
-        );
+        assert_eq!(bytes(Some("a"), Some("YQ==")), None, "UTF-8");
         assert_eq!(bytes(Some("b"), Some("/w==")), None, "another name");
         assert_eq!(bytes(None, Some("/w==")), None, "no lossy form");
     }

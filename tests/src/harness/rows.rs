@@ -9,7 +9,7 @@ use super::tracer::Sink;
 use crate::counts::Counts;
 
 /// Losses that any process on the machine may cause while everybody is traced.
-pub const OF_OTHERS: &[&str] = &["fd_gone", "compat_call", "name_unreadable", "path_cut"];
+pub const OF_OTHERS: &[&str] = &["fd_gone", "name_unreadable", "path_cut"];
 
 /// The rows of a run. Conservation is checked at every tick, not at the end,
 /// so that two errors can not cancel each other.

@@ -1,9 +1,8 @@
 //! `iotrace … --json`: started, waited for, stopped, and its records taken in
 //! as they come.
 
-use std::collections::VecDeque;
 use std::io::{BufRead, BufReader, Read};
-use std::process::Stdio;
+use std::process::{Command, Stdio};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -12,6 +11,7 @@ use anyhow::{Context as _, Result, anyhow, bail, ensure};
 use nix::sys::signal::Signal;
 
 use super::context::Seen;
+use super::lines::Lines;
 use super::record::{End, Envelope, Header, parse};
 use super::{Context, Process, SOON, lock};
 
@@ -44,13 +44,6 @@ struct State<S> {
     lines: Lines,
 }
 
-/// The last lines, for the message of a failure.
-#[derive(Default)]
-struct Lines {
-    count: usize,
-    last: VecDeque<String>,
-}
-
 impl<S: Sink> Tracer<S> {
     /// Starts `iotrace SUBCOMMAND --json ARGS…` and waits until its probes are attached.
     pub fn start<A: AsRef<str>>(
@@ -62,9 +55,23 @@ impl<S: Sink> Tracer<S> {
         let args: Vec<&str> = std::iter::once("--json")
             .chain(args.iter().map(AsRef::as_ref))
             .collect();
-        let mut command = context.iotrace(subcommand, &args);
+        Self::spawn(
+            context,
+            subcommand,
+            &mut context.iotrace(subcommand, &args),
+            sink,
+        )
+    }
+
+    /// The same with a command line made by the caller, which must ask for `--json`.
+    pub fn spawn(
+        context: &Context,
+        subcommand: &str,
+        command: &mut Command,
+        sink: S,
+    ) -> Result<Self> {
         command.stdin(Stdio::null()).stdout(Stdio::piped());
-        let mut process = Process::spawn(context, "iotrace", &mut command)?;
+        let mut process = Process::spawn(context, "iotrace", command)?;
         let shared = Arc::new(Shared {
             state: Mutex::new(State {
                 header: None,
@@ -113,6 +120,16 @@ impl<S: Sink> Tracer<S> {
         self.wait(what, SOON, |state| {
             state.sink.as_ref().is_some_and(&mut seen).then_some(())
         })
+    }
+
+    /// Looks at what the sink has by now.
+    pub fn look<T>(&self, at: impl FnOnce(&S) -> T) -> Option<T> {
+        lock(&self.shared.state).sink.as_ref().map(at)
+    }
+
+    /// Waits until the `end` record is there; the process may run on.
+    pub fn wait_for_end(&self) -> Result<()> {
+        self.wait("`end` record", SOON, |state| state.end.as_ref().map(drop))
     }
 
     /// Ends it as Ctrl-C does, and hands out what it saw.
@@ -210,31 +227,8 @@ impl<S: Sink> State<S> {
     }
 }
 
-impl Lines {
-    const KEEP: usize = 60;
-
-    fn push(&mut self, line: &[u8]) {
-        self.count += 1;
-        if self.last.len() == Self::KEEP {
-            self.last.pop_front();
-        }
-        self.last
-            .push_back(String::from_utf8_lossy(line).trim_end().to_owned());
-    }
-}
-
 impl<S: Sink> Seen for Shared<S> {
     fn seen(&self) -> String {
-        let state = lock(&self.state);
-        let lines = &state.lines;
-        let mut text = match lines.count - lines.last.len() {
-            0 => String::new(),
-            earlier => format!("({earlier} earlier lines)\n"),
-        };
-        for line in &lines.last {
-            text += line;
-            text.push('\n');
-        }
-        text
+        lock(&self.state).lines.text()
     }
 }

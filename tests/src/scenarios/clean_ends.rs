@@ -1,17 +1,17 @@
-//! Every way to end, in good order; and that iotrace does not watch itself.
+//! Every way to end, in good order.
 
-use std::fs::{self, File};
+use std::fs::File;
 use std::io::{BufRead, BufReader};
+use std::os::fd::AsRawFd;
+use std::os::unix::process::CommandExt;
 use std::process::Stdio;
 
-use anyhow::{Context as _, Result, bail, ensure};
-use nix::sys::signal::Signal;
+use anyhow::{Context as _, Result, ensure};
+use nix::errno::Errno;
+use nix::sys::signal::{SigHandler, Signal, signal};
 
 use super::Scenario;
-use crate::harness::{
-    Capture, Context, Envelope, Io, OF_OTHERS, Opens, Process, Rows, SOON, Tracer, Workload,
-};
-use crate::work::Report;
+use crate::harness::{Capture, Context, OF_OTHERS, Opens, Process, Rows, SOON, Tracer};
 
 pub const SCENARIOS: &[Scenario] = &[
     Scenario {
@@ -30,9 +30,15 @@ pub const SCENARIOS: &[Scenario] = &[
         run: count,
     },
     Scenario {
-        name: "own_process_is_not_shown",
-        proves: "`top --json > FILE` does not show its own writes, unless asked with --include-self",
-        run: own_process,
+        name: "nohup_is_honoured",
+        proves: "a SIGHUP that was ignored at the start stays ignored, and SIGINT still ends",
+        run: nohup,
+    },
+    Scenario {
+        name: "stderr_closed",
+        proves: "without a stderr, or with one that is full, `top` and `opens` work, and end \
+                 with exit code 0",
+        run: no_stderr,
     },
 ];
 
@@ -77,43 +83,52 @@ fn count(context: &Context) -> Result<()> {
     Ok(())
 }
 
-fn own_process(context: &Context) -> Result<()> {
-    let own = own_rows(context, "excluded.ndjson", &[])?;
-    ensure!(own.is_empty(), "shows itself: {own:?}");
-    // Without this the check above might look for something that is never there.
-    let own = own_rows(context, "included.ndjson", &["--include-self"])?;
-    ensure!(!own.is_empty(), "--include-self does not show its writes");
+fn nohup(context: &Context) -> Result<()> {
+    let mut command = context.iotrace("top", &["--json", "0.1"]);
+    // SAFETY: signal(2) is async-signal-safe, and installs no handler.
+    unsafe {
+        command.pre_exec(|| {
+            signal(Signal::SIGHUP, SigHandler::SigIgn)?;
+            Ok(())
+        });
+    }
+    let tracer = Tracer::spawn(context, "top", &mut command, Rows::allowing(OF_OTHERS))?;
+    tracer.wait_until("first tick", |seen| !seen.ticks.is_empty())?;
+    tracer.process().signal(Signal::SIGHUP)?;
+    let before = tracer.look(|seen| seen.ticks.len()).unwrap_or_default();
+    // One more could be the last one before its end.
+    tracer.wait_until("ticks after SIGHUP", |seen| seen.ticks.len() > before + 2)?;
+    tracer.stop()?;
     Ok(())
 }
 
-/// The rows of its own process in what it writes to a file.
-fn own_rows(context: &Context, name: &str, options: &[&str]) -> Result<Vec<Io>> {
-    let output = context.dir().join(name);
-    let bystander = context.dir().join("bystander");
-    let bystander = bystander
-        .to_str()
-        .context("the directory has a plain name")?;
-    let mut busy = Workload::start(context, &["busy", "--file", bystander])?;
-    let args = [&["-v", "--json"], options, &["0.1", "10"]].concat();
-    let mut command = context.iotrace("top", &args);
-    command.stdin(Stdio::null()).stdout(File::create(&output)?);
-    let mut process = Process::spawn(context, "iotrace", &mut command)?;
-    busy.go()?;
-    process.expect_exit(0, SOON)?;
-    let busy_pid = busy.pid();
-    busy.finish::<Report>()?;
-
-    let text = fs::read_to_string(&output)?;
-    context.remember(format!("{}: stdout", process.label()), Capture::of(&text));
-    let mut rows = Vec::new();
-    for line in text.lines() {
-        if Envelope::parse(line)?.kind == "io" {
-            rows.push(Io::parse(line)?);
+fn no_stderr(context: &Context) -> Result<()> {
+    let full = File::options().write(true).open("/dev/full")?;
+    for full in [None, Some(full.as_raw_fd())] {
+        for (subcommand, args) in [("top", ["-v", "0.1", "2"]), ("opens", ["-v", "-d", "1"])] {
+            let mut command = context.iotrace(subcommand, &args);
+            command.stdin(Stdio::null()).stdout(Stdio::piped());
+            // SAFETY: dup2(2) and close(2) are async-signal-safe; descriptor 2 is nobody's object.
+            unsafe {
+                command.pre_exec(move || {
+                    Errno::result(match full {
+                        Some(full) => libc::dup2(full, 2),
+                        None => libc::close(2),
+                    })?;
+                    Ok(())
+                });
+            }
+            let mut process = Process::spawn(context, "iotrace", &mut command)?;
+            let stdout = Capture::start(process.stdout()?);
+            context.remember(format!("{}: stdout", process.label()), stdout.clone());
+            process
+                .expect_exit(0, SOON)
+                .with_context(|| format!("{subcommand}, full: {}", full.is_some()))?;
+            ensure!(
+                String::from_utf8_lossy(&stdout.to_end(SOON)?).contains("COMM"),
+                "{subcommand} printed no titles"
+            );
         }
     }
-    if !rows.iter().any(|row| row.pid == Some(busy_pid)) {
-        bail!("no row of the bystander either");
-    }
-    rows.retain(|row| row.pid == Some(process.pid()));
-    Ok(rows)
+    Ok(())
 }

@@ -8,8 +8,8 @@ use anyhow::{Result, ensure};
 use super::Scenario;
 use super::mix::{Mix, OTHER_USER, Who, words};
 use crate::counts::{Counts, compare};
-use crate::harness::{Context, Io, OF_OTHERS, Rows, Skip, Tracer};
-use crate::work::Touched;
+use crate::harness::{Context, Io, OF_OTHERS, Rows, Skip, Tracer, Workload, plain};
+use crate::work::{Report, Touched};
 
 pub const SCENARIOS: &[Scenario] = &[
     Scenario {
@@ -97,6 +97,12 @@ pub const SCENARIOS: &[Scenario] = &[
             fold(context, &["--by", "directory"], key, |counts| counts)
         },
     },
+    Scenario {
+        name: "fold_counts_files",
+        proves: "`--by thread`, `process` and `directory` tell the number of distinct files, \
+                 other rows do not",
+        run: files,
+    },
 ];
 
 /// Process, thread and path, as far as a row has them.
@@ -150,6 +156,36 @@ fn fold(
     let (mut done, who, seen) = run(context, mix, options)?;
     done.retain(|done| done.pid == who.pid);
     compare(&sums(&done, key, part), &seen.sums(file_of_row))
+}
+
+/// Two processes touch the same files, so that pairs of thread and file are more than files.
+fn files(context: &Context) -> Result<()> {
+    let cases: [(&[&str], &[Option<u64>]); 5] = [
+        (&[], &[None; 8]),
+        (&["--by", "file"], &[None; 5]),
+        (&["--by", "thread"], &[Some(3), Some(5)]),
+        (&["--by", "process"], &[Some(3), Some(5)]),
+        (&["--by", "directory"], &[Some(5)]),
+    ];
+    for (case, (by, expected)) in cases.into_iter().enumerate() {
+        let dir = context.make_dir(&format!("files-{case}"))?;
+        let glob = format!("{}/*", dir.display());
+        // One interval, which its end ends.
+        let options = [&["--path", &glob], by, &["3600"]].concat();
+        let tracer = Tracer::start(context, "top", &options, Rows::allowing(OF_OTHERS))?;
+        for count in ["3", "5"] {
+            let options = ["files", "--count", count, "--batch", count, "--dir"];
+            let options = [&options[..], &[plain(&dir)?]].concat();
+            let mut workload = Workload::start(context, &options)?;
+            workload.go()?;
+            workload.finish::<Report>()?;
+        }
+        let (seen, _) = tracer.stop()?;
+        let mut files: Vec<_> = seen.rows.iter().map(|row| row.files).collect();
+        files.sort_unstable();
+        ensure!(files == expected, "{by:?}: files of each row are {files:?}");
+    }
+    Ok(())
 }
 
 fn run(context: &Context, mix: Mix, mut options: Vec<String>) -> Result<(Vec<Touched>, Who, Rows)> {

@@ -1,15 +1,16 @@
 //! `-- COMMAND`: exactly it and its children.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs;
+use std::fs::{self, Permissions};
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
-use anyhow::{Context as _, Result, ensure};
+use anyhow::{Result, ensure};
 
 use super::Scenario;
 use crate::counts::{Counts, compare};
-use crate::harness::{Context, Opens, Process, Rows, SOON, Tracer, Workload};
+use crate::harness::{Context, Opens, Process, Rows, SOON, Tracer, Workload, plain, this_program};
 use crate::work::Report;
 use crate::work::tree::PROCESSES;
 
@@ -27,42 +28,40 @@ pub const SCENARIOS: &[Scenario] = &[
         run: opens,
     },
     Scenario {
-        name: "follow_command_that_is_not_there",
-        proves: "a command that can not be started is named, and the exit code is not 0",
-        run: not_there,
+        name: "follow_command_that_can_not_be_started",
+        proves: "a command that is not there is named, with exit code 127, and one that may not be \
+                 run, with 126",
+        run: not_started,
     },
 ];
 
 /// What the command ends with.
-const EXIT_CODE: i32 = 7;
+pub const EXIT_CODE: i32 = 7;
 
 /// A command with descendants, and a bystander that works all the while.
-struct Family {
-    data: PathBuf,
+pub struct Family {
+    /// Where each process of the command has a file.
+    pub data: PathBuf,
+    /// `-- COMMAND…`
+    pub arguments: Vec<String>,
     bystander: Workload,
-    arguments: Vec<String>,
 }
 
 impl Family {
-    fn start(context: &Context) -> Result<Self> {
+    /// The command is this crate's own, found at `program`; it is for iotrace to start.
+    pub fn start(context: &Context, program: &Path) -> Result<Self> {
         let data = context.make_dir("data")?;
-        let plain = |path: &Path| path.to_str().map(str::to_owned).context("a plain path");
-        let mut bystander = Workload::start(
-            context,
-            &["busy", "--file", &plain(&context.dir().join("bystander"))?],
-        )?;
+        let by = context.dir().join("bystander");
+        let mut bystander = Workload::start(context, &["busy", "--file", plain(&by)?])?;
         bystander.go()?;
-        // This very binary, even if another build has replaced the file meanwhile.
-        let program = format!("/proc/{}/exe", std::process::id());
         let code = EXIT_CODE.to_string();
-        let data_path = plain(&data)?;
         let arguments = [
             "--",
-            &program,
+            plain(program)?,
             "work",
             "tree",
             "--dir",
-            &data_path,
+            plain(&data)?,
             "--exit-code",
             &code,
         ];
@@ -74,7 +73,7 @@ impl Family {
     }
 
     /// Ends the bystander; returns the length of each process's file.
-    fn end(self) -> Result<BTreeMap<u32, u64>> {
+    pub fn end(self) -> Result<BTreeMap<u32, u64>> {
         let report: Report = self.bystander.finish()?;
         ensure!(report.counts.writes > 0, "the bystander did nothing");
         let mut lengths = BTreeMap::new();
@@ -93,7 +92,7 @@ impl Family {
 }
 
 fn top(context: &Context) -> Result<()> {
-    let family = Family::start(context)?;
+    let family = Family::start(context, &this_program())?;
     let data = family.data.clone();
     let options = [&["0.1".to_owned()], &family.arguments[..]].concat();
     let tracer = Tracer::start(context, "top", &options, Rows::default())?;
@@ -116,7 +115,7 @@ fn top(context: &Context) -> Result<()> {
 }
 
 /// A file is written at once, and read at once and to the end.
-fn touched(length: u64) -> Counts {
+pub fn touched(length: u64) -> Counts {
     Counts {
         reads: 2,
         writes: 1,
@@ -126,7 +125,7 @@ fn touched(length: u64) -> Counts {
 }
 
 fn opens(context: &Context) -> Result<()> {
-    let family = Family::start(context)?;
+    let family = Family::start(context, &this_program())?;
     let data = family.data.clone();
     let tracer = Tracer::start(context, "opens", &family.arguments, Opens::default())?;
     let (seen, _) = tracer.finish(EXIT_CODE)?;
@@ -152,23 +151,28 @@ fn opens(context: &Context) -> Result<()> {
     Ok(())
 }
 
-fn not_there(context: &Context) -> Result<()> {
-    const COMMAND: &str = "/nonexistent/command";
-    for subcommand in ["top", "opens"] {
-        let mut command = context.iotrace(subcommand, &["--json", "--", COMMAND]);
-        command.stdin(Stdio::null()).stdout(Stdio::null());
-        let mut process = Process::spawn(context, "iotrace", &mut command)?;
-        let status = process.wait(SOON)?;
-        ensure!(
-            matches!(status.code(), Some(1 | 127)),
-            "{subcommand} ended with {status}"
-        );
-        let said = process.stderr().to_end(SOON)?;
-        let said = String::from_utf8_lossy(&said);
-        ensure!(
-            said.contains(COMMAND),
-            "stderr does not name the command: {said}"
-        );
+fn not_started(context: &Context) -> Result<()> {
+    let no_program = context.dir().join("no-program");
+    fs::write(&no_program, "#!/bin/sh\n")?;
+    fs::set_permissions(&no_program, Permissions::from_mode(0o644))?;
+    let commands = [
+        ("/nonexistent/command", 127),
+        ("no-such-command-anywhere", 127),
+        (plain(&no_program)?, 126),
+    ];
+    for (program, exit_code) in commands {
+        for subcommand in ["top", "opens"] {
+            let mut command = context.iotrace(subcommand, &["--json", "--", program]);
+            command.stdin(Stdio::null()).stdout(Stdio::null());
+            let mut process = Process::spawn(context, "iotrace", &mut command)?;
+            process.expect_exit(exit_code, SOON)?;
+            let said = process.stderr().to_end(SOON)?;
+            let said = String::from_utf8_lossy(&said);
+            ensure!(
+                said.contains(program),
+                "stderr does not name {program}: {said}"
+            );
+        }
     }
     Ok(())
 }

@@ -2,9 +2,8 @@
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::time::Instant;
 
-use anyhow::{Context as _, Result, bail, ensure};
+use anyhow::{Context as _, Result, ensure};
 use nix::sys::signal::Signal;
 
 use super::Scenario;
@@ -40,19 +39,8 @@ fn after(context: &Context, signal: Signal) -> Result<()> {
         _ => tracer.stop().map(drop)?,
     }
 
-    // The kernel frees them a little after the process is gone. Only ids that
-    // came with this tracer count: others may trace on this machine too.
-    let deadline = Instant::now() + SOON;
-    loop {
-        let left = Objects::now()?.common(&own);
-        if left.is_empty() {
-            break;
-        }
-        if Instant::now() > deadline {
-            bail!("left behind after {signal}: {left}");
-        }
-        std::thread::yield_now();
-    }
+    own.wait_until_gone(SOON)
+        .with_context(|| format!("after {signal}"))?;
     let now = self::places()?;
     ensure!(
         now == places,

@@ -1,6 +1,7 @@
 //! What iotrace promises, one family of scenarios per file.
 
 mod clean_ends;
+mod command_ends;
 mod cut_paths;
 mod failed_opens;
 mod filters;
@@ -12,11 +13,14 @@ mod left_behind;
 mod losses;
 mod maps;
 mod mix;
+mod own_process;
+mod pid_namespace;
 mod pread;
 mod service_opens;
 mod start_up;
 mod tables;
 mod temp_files;
+mod terminal;
 mod text;
 mod usage;
 
@@ -49,9 +53,13 @@ pub fn all() -> impl Iterator<Item = &'static Scenario> {
         filters::SCENARIOS,
         filters_of_opens::SCENARIOS,
         follow::SCENARIOS,
+        own_process::SCENARIOS,
+        pid_namespace::SCENARIOS,
         maps::SCENARIOS,
         losses::SCENARIOS,
         clean_ends::SCENARIOS,
+        terminal::SCENARIOS,
+        command_ends::SCENARIOS,
         left_behind::SCENARIOS,
         flood::SCENARIOS,
     ]

@@ -55,6 +55,10 @@ const WRONG: &[(&[&str], &str)] = &[
     (&["opens", "--backend", "magic"], "magic"),
     (&["opens", "-f", "O_NONSENSE"], "O_NONSENSE"),
     (&["opens", "-d", "-5"], "-5"),
+    (
+        &["opens", "-d", "18446744073709551615"],
+        "18446744073709551615",
+    ),
     (&["nonsense"], "nonsense"),
 ];
 

@@ -9,8 +9,10 @@ mod failures;
 mod files;
 mod flood;
 mod gone;
+mod guest;
 mod mixed;
 pub mod names;
+mod pid_namespace;
 mod pread;
 mod protocol;
 pub mod service;
@@ -22,7 +24,9 @@ use clap::Subcommand;
 
 pub use files::written_by as bytes_of_file;
 pub use flood::Report as FloodReport;
+pub use guest::INTERRUPTED;
 pub use mixed::{DIRECTORIES as MIXED_DIRECTORIES, Report as MixedReport, Touched};
+pub use pid_namespace::CHILD as NAMESPACE_CHILD;
 pub use protocol::Report;
 pub use service::Report as ServiceReport;
 
@@ -49,6 +53,10 @@ pub enum Work {
     Files(files::Options),
     /// Two threads in two directories.
     Mixed(mixed::Options),
+    /// The command that iotrace starts, and that waits to be told to end.
+    Guest(guest::Options),
+    /// Run a command as the first process of a new PID namespace.
+    PidNamespace(pid_namespace::Options),
 }
 
 impl Work {
@@ -66,6 +74,8 @@ impl Work {
             Self::Busy(options) => busy::run(&options),
             Self::Files(options) => files::run(&options),
             Self::Mixed(options) => mixed::run(&options),
+            Self::Guest(options) => return guest::run(&options),
+            Self::PidNamespace(options) => return pid_namespace::run(&options),
         }?;
         Ok(0)
     }

@@ -5,7 +5,7 @@ use std::{ffi::OsString, path::PathBuf, time::Duration};
 use clap::Args;
 
 use crate::{
-    commands::common::{TraceArgs, usage},
+    commands::common::{TraceArgs, seconds, usage},
     error::Error,
     event::{Open, Opened},
     filter::NameFilter,
@@ -49,8 +49,8 @@ pub struct OpensArgs {
     pub full_path: bool,
 
     /// End after so many seconds
-    #[arg(short, long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..=86_400 * 365))]
-    pub duration: Option<u64>,
+    #[arg(short, long, value_name = "SECONDS", value_parser = seconds)]
+    pub duration: Option<Duration>,
 
     /// Only control groups in this pinned BPF map (64-bit ids as keys)
     #[arg(long, value_name = "FILE")]
@@ -78,11 +78,12 @@ pub struct OpensArgs {
     #[command(flatten)]
     pub trace: TraceArgs,
 
-    /// Run a command; trace exactly it and its children (as after --)
+    /// Run a command, which is all that follows; trace exactly it and its children
     #[arg(long, value_name = "COMMAND", num_args = 1.., allow_hyphen_values = true, conflicts_with = "command")]
     pub exec: Vec<OsString>,
 
-    /// Run a command; trace exactly it and its children
+    /// Run a command; trace exactly it and its children until it ends. With
+    /// --json its stdout goes to stderr
     #[arg(last = true, value_name = "COMMAND")]
     pub command: Vec<OsString>,
 }
@@ -131,11 +132,6 @@ impl OpensArgs {
         } else {
             &self.exec
         }
-    }
-
-    /// When to end.
-    pub fn duration(&self) -> Option<Duration> {
-        self.duration.map(Duration::from_secs)
     }
 
     /// What is done with it.

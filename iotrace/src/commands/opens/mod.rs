@@ -59,7 +59,7 @@ impl Opens {
         } else {
             self.table().row(out.buffer(), &row);
         }
-        out.spill()
+        Ok(())
     }
 }
 

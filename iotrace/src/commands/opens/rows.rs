@@ -233,7 +233,7 @@ pub const OPEN_FIELDS: &[Field<Row>] = &[
     ),
     field!(
         "path_cut",
-        "`true` when leading components are missing, or the end of what the caller asked for",
+        "`true` when leading components are missing (as for a bad directory descriptor), or the end of what the caller asked for",
         |row, slot| {
             slot.mark(path(row).is_some_and(|path| path.cut));
         }

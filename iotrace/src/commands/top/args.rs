@@ -5,7 +5,7 @@ use std::{ffi::OsString, fs, os::unix::ffi::OsStrExt as _, path::PathBuf, time::
 use clap::{Args, ValueEnum};
 
 use crate::{
-    commands::common::{TraceArgs, usage},
+    commands::common::{TraceArgs, seconds, usage},
     error::Error,
     filter::NameFilter,
     kernel::{Request, What},
@@ -100,7 +100,8 @@ pub struct TopArgs {
     #[command(flatten)]
     pub trace: TraceArgs,
 
-    /// Run a command; trace exactly it and its children
+    /// Run a command; trace exactly it and its children until it ends. With
+    /// --json its stdout goes to stderr
     #[arg(last = true, value_name = "COMMAND")]
     pub command: Vec<OsString>,
 }
@@ -160,17 +161,4 @@ impl TopArgs {
             names,
         })
     }
-}
-
-/// Parses a time in seconds.
-fn seconds(text: &str) -> Result<Duration, String> {
-    const SHORTEST: f64 = 0.01;
-    const LONGEST: f64 = 86_400.0;
-    let seconds: f64 = text
-        .parse()
-        .map_err(|_| "a number of seconds, such as 1 or 0.5".to_owned())?;
-    if !(SHORTEST..=LONGEST).contains(&seconds) {
-        return Err(format!("from {SHORTEST} to {LONGEST} seconds are possible"));
-    }
-    Ok(Duration::from_secs_f64(seconds))
 }
