@@ -21,9 +21,10 @@ use crate::workspace::{self, display};
 const QEMU: &str = "qemu-system-x86_64";
 /// A plain model, less what software emulation has not and would warn about.
 const CPU: &str = "Haswell-v4,-pcid,-x2apic,-tsc-deadline,-invpcid,-spec-ctrl";
-/// QEMU 7.2 spoils the flags register when processors that run in parallel execute `cmpxchg16b`;
-/// half of all boots died of it, in the kernel's slab allocator.
-const NO_CMPXCHG16B: &str = ",-cx16";
+/// The guest's processors take turns in one thread. In parallel (`thread=multi`) QEMU 7.2 spoils
+/// the flags register at `cmpxchg16b`, of which half of all boots died, and without that
+/// instruction some still hung.
+const ACCELERATOR: &str = "tcg,thread=single";
 
 /// Takes the command's output as it comes.
 pub type Sink<'a> = dyn FnMut(&[u8]) -> std::io::Result<()> + 'a;
@@ -89,20 +90,13 @@ impl Machine {
 
     fn command(&self, scratch: &Scratch) -> Command {
         let mut qemu = Command::new(QEMU);
-        let mut cpu = CPU.to_owned();
+        qemu.args(["-accel", ACCELERATOR]);
         if self.icount {
-            qemu.args(["-accel", "tcg,thread=single", "-smp", "1"]);
-            qemu.args(["-icount", "shift=0,sleep=off"]);
+            qemu.args(["-smp", "1", "-icount", "shift=0,sleep=off"]);
         } else {
-            qemu.args([
-                "-accel",
-                "tcg,thread=single",
-                "-smp",
-                &self.cpus.to_string(),
-            ]);
-            cpu += NO_CMPXCHG16B;
+            qemu.args(["-smp", &self.cpus.to_string()]);
         }
-        qemu.args(["-cpu", &cpu, "-m", &self.memory_mib.to_string()]);
+        qemu.args(["-cpu", CPU, "-m", &self.memory_mib.to_string()]);
         qemu.args([
             "-nodefaults",
             "-no-user-config",

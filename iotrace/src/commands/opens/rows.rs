@@ -192,10 +192,12 @@ pub const OPEN_FIELDS: &[Field<Row>] = &[
         "created",
         "whether this open made the file; absent when it failed or is not known",
         |row, slot| {
-            if let Opened::Ok { created, .. } = row.open.result {
-                if let Some(created) = created {
-                    slot.flag(created);
-                }
+            if let Opened::Ok {
+                created: Some(created),
+                ..
+            } = row.open.result
+            {
+                slot.flag(created);
             }
         }
     ),
