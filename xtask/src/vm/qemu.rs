@@ -19,11 +19,12 @@ use crate::process::{self, write};
 use crate::workspace::{self, display};
 
 const QEMU: &str = "qemu-system-x86_64";
-/// A plain model, less what software emulation has not and would warn about.
-const CPU: &str = "Haswell-v4,-pcid,-x2apic,-tsc-deadline,-invpcid,-spec-ctrl";
-/// The guest's processors take turns in one thread. In parallel (`thread=multi`) QEMU 7.2 spoils
-/// the flags register at `cmpxchg16b`, of which half of all boots died, and without that
-/// instruction some still hung.
+/// A plain model, less what software emulation has not and would warn about, and less
+/// `cmpxchg16b`: QEMU 7.2 now and then spoils the flags register there, and the guest's slab
+/// allocator dies of it.
+const CPU: &str = "Haswell-v4,-pcid,-x2apic,-tsc-deadline,-invpcid,-spec-ctrl,-cx16";
+/// The guest's processors take turns in one thread: some guests whose processors ran in parallel
+/// (`thread=multi`) hung.
 const ACCELERATOR: &str = "tcg,thread=single";
 
 /// Takes the command's output as it comes.
