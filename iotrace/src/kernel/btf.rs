@@ -2,8 +2,8 @@
 //! member, which arguments a function takes.
 //!
 //! vmlinux holds some 150,000 types. One pass remembers where each starts and
-//! looks only at the names that are wanted, which takes a few milliseconds;
-//! building a tree of all types takes a hundred.
+//! looks only at the names that are wanted, which takes a few milliseconds and no
+//! memory for the rest.
 //! Format: Documentation/bpf/btf.rst.
 
 use std::collections::HashMap;

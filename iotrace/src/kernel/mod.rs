@@ -8,6 +8,7 @@ mod load;
 mod names;
 mod pinned;
 mod plan;
+mod request;
 mod ring;
 mod sys;
 
@@ -16,5 +17,5 @@ pub use facts::{check_privileges, map_memory};
 pub use load::{Attached, attach};
 pub use names::Names;
 pub use pinned::PinnedSet;
-pub use plan::{Backend, OwnTraffic, Request, What};
+pub use request::{Backend, OwnTraffic, Request, What};
 pub use ring::Ring;

@@ -1,12 +1,13 @@
 //! `opens`: every open as it happens.
 
 mod args;
+mod fields;
 mod rows;
 
 use std::io;
 
 pub use args::{Config, OpensArgs};
-pub use rows::{LOSS_FIELDS, OPEN_FIELDS};
+pub use fields::{LOSS_FIELDS, OPEN_FIELDS};
 
 use super::{Header, View, write_end, write_header};
 use crate::{

@@ -1,6 +1,7 @@
 //! `top`: who reads and writes what, per interval.
 
 mod args;
+mod fields;
 mod fold;
 mod rows;
 #[cfg(test)]
@@ -9,7 +10,7 @@ mod tests;
 use std::io;
 
 pub use args::{By, Config, Sort, TopArgs};
-pub use rows::{IO_FIELDS, TICK_FIELDS, TickRow};
+pub use fields::{IO_FIELDS, TICK_FIELDS};
 
 use fold::Fold;
 
