@@ -7,6 +7,7 @@ mod build_ebpf;
 mod check_ebpf;
 mod debian;
 mod manifest;
+mod packages;
 mod process;
 mod test;
 mod toolchain;

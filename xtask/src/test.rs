@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail};
 
 use crate::workspace::{self, release_binary};
-use crate::{check_ebpf, process, vm};
+use crate::{check_ebpf, packages, process, vm};
 
 #[derive(clap::Args)]
 pub struct Args {
@@ -82,6 +82,8 @@ fn here(tally: &mut Tally) -> Result<()> {
     if !process::is_root() {
         bail!("root is needed to load programs into the kernel");
     }
+    // The story's own service is a Python program.
+    packages::ensure("python3", "python3")?;
     vm::build_binaries()?;
     let mut child = Command::new(release_binary("iotrace-tests"))
         .args(["run", "--backend", "syscall", "--iotrace"])

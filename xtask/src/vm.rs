@@ -15,8 +15,8 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 
-use crate::process;
 use crate::workspace;
+use crate::{packages, process};
 
 /// A run takes longer than this only when it hangs.
 const TIMEOUT: u64 = 900;
@@ -96,7 +96,8 @@ pub fn run(args: &Args) -> Result<u8> {
 /// The same with the output going to `sink`.
 pub fn boot(args: &Args, sink: &mut qemu::Sink<'_>) -> Result<u8> {
     build_binaries()?;
-    qemu::ensure_installed()?;
+    packages::ensure(qemu::QEMU, "qemu-system-x86")?;
+    packages::ensure("mkfs.ext4", "e2fsprogs")?;
     let base = guest::Base::prepare()?;
     let kernel = kernel::Kernel::find(&args.kernel)?;
     let modules = kernel.modules(&base)?;

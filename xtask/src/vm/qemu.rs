@@ -15,10 +15,11 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, anyhow, bail};
 
 use super::scratch::Scratch;
-use crate::process::{self, write};
+use crate::process::write;
 use crate::workspace::{self, display};
 
-const QEMU: &str = "qemu-system-x86_64";
+/// The program.
+pub const QEMU: &str = "qemu-system-x86_64";
 /// A plain model, less what software emulation has not and would warn about, and less
 /// `cmpxchg16b`: QEMU 7.2 now and then spoils the flags register there, and the guest's slab
 /// allocator dies of it.
@@ -29,27 +30,6 @@ const ACCELERATOR: &str = "tcg,thread=single";
 
 /// Takes the command's output as it comes.
 pub type Sink<'a> = dyn FnMut(&[u8]) -> std::io::Result<()> + 'a;
-
-/// Installs QEMU where that can be done.
-pub fn ensure_installed() -> Result<()> {
-    if process::on_path(QEMU) {
-        return Ok(());
-    }
-    if !process::is_root() || !process::on_path("apt-get") {
-        bail!(
-            "{QEMU} is not installed; it is in the package qemu-system-x86 (Debian, Ubuntu, Fedora), \
-             qemu-system-x86 or qemu-base (Arch), qemu-system-x86_64 (Alpine)"
-        );
-    }
-    eprintln!("xtask: installing the package qemu-system-x86 into the system");
-    process::run(Command::new("apt-get").args(["--quiet=2", "update"]))?;
-    process::run(
-        Command::new("apt-get")
-            .env("DEBIAN_FRONTEND", "noninteractive")
-            .args(["--quiet=2", "install", "--yes", "--no-install-recommends"])
-            .arg("qemu-system-x86"),
-    )
-}
 
 /// What is booted.
 pub struct Machine {

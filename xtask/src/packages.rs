@@ -1,0 +1,25 @@
+//! Programs that the tests need and a plain system has not.
+
+use std::process::Command;
+
+use anyhow::{Result, bail};
+
+use crate::process;
+
+/// Installs the Debian package that `program` is in, unless the program is there.
+pub fn ensure(program: &str, package: &str) -> Result<()> {
+    if process::on_path(program) {
+        return Ok(());
+    }
+    if !process::is_root() || !process::on_path("apt-get") {
+        bail!("{program} is not installed; Debian has it in the package {package}");
+    }
+    eprintln!("xtask: installing the package {package} into the system");
+    process::run(Command::new("apt-get").args(["--quiet=2", "update"]))?;
+    process::run(
+        Command::new("apt-get")
+            .env("DEBIAN_FRONTEND", "noninteractive")
+            .args(["--quiet=2", "install", "--yes", "--no-install-recommends"])
+            .arg(package),
+    )
+}
