@@ -2,7 +2,7 @@
 
 use std::{ffi::OsString, io, process::Stdio, time::Duration};
 
-use tokio::time::sleep;
+use tokio::time::timeout;
 
 use crate::{
     commands::View,
@@ -73,27 +73,31 @@ async fn follow(
             source.finish(&mut events)?;
         }
         show(&mut events, view, out, lost, &mut time)?;
+        if ended.is_some() || status == Status::End {
+            break;
+        }
         // A reader that pauses must not keep anyone from ending it.
         tokio::select! {
             biased;
-            flushed = out.flush() => flushed.and_then(|()| out.check_reader()).map_err(Failure::Output)?,
-            reason = stop.wait(), if ended.is_none() => {
+            flushed = out.flush() => {
+                flushed.and_then(|()| out.check_reader()).map_err(Failure::Output)?;
+            }
+            reason = stop.wait() => {
                 ended = Some(reason?);
                 source.finish(&mut events)?;
                 show(&mut events, view, out, lost, &mut time)?;
             }
-            () = sleep(PATIENCE), if matches!(ended, Some(Reason::Signal)) => return Err(unread()),
         }
     }
     view.end(time, lost, out).map_err(Failure::Output)?;
+    let patience = matches!(ended, Some(Reason::Signal)).then_some(PATIENCE);
     tokio::select! {
         biased;
-        flushed = out.flush() => flushed.map_err(Failure::Output)?,
+        flushed = hand_over(out, patience) => flushed?,
         signal = stop.signals.next() => {
             stop.forward(signal);
             return Err(unread());
         }
-        () = sleep(PATIENCE), if matches!(ended, Some(Reason::Signal)) => return Err(unread()),
     }
     match ended {
         Some(Reason::CommandEnded(exit)) => Ok(exit),
@@ -101,8 +105,22 @@ async fn follow(
     }
 }
 
-/// How long somebody who asked for the end waits for a reader who does not read.
+/// How long somebody who asked for the end waits for a reader who does not read on.
 const PATIENCE: Duration = Duration::from_secs(5);
+
+/// Hands over all that is left, with so much patience for each part of it.
+async fn hand_over(out: &mut Output, patience: Option<Duration>) -> Result<(), Failure> {
+    loop {
+        let part = out.flush_some();
+        let more = match patience {
+            Some(patience) => timeout(patience, part).await.map_err(|_| unread())?,
+            None => part.await,
+        };
+        if !more.map_err(Failure::Output)? {
+            return Ok(());
+        }
+    }
+}
 
 fn unread() -> Failure {
     Failure::Output(io::Error::other("nobody reads it; the rest is dropped"))

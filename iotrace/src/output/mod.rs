@@ -82,25 +82,36 @@ impl Output {
     /// Hands over what was collected, and waits for a slow reader. Dropping the
     /// future loses nothing: the next call goes on.
     pub async fn flush(&mut self) -> io::Result<()> {
-        while self.written < self.buffer.len() {
-            let rest = &self.buffer[self.written..];
-            match &self.sink {
-                Sink::Memory => return Ok(()),
-                Sink::File(stdout) => self.written += write(stdout.as_fd(), rest)?,
-                Sink::Stream(stream) => {
-                    let mut ready = stream.writable().await?;
-                    if poll_stdout(PollFlags::POLLOUT)?.is_empty() {
-                        ready.clear_ready();
-                        continue;
-                    }
-                    let chunk = &rest[..rest.len().min(CHUNK)];
-                    self.written += write(stream.get_ref().as_fd(), chunk)?;
-                }
-            }
-        }
-        self.buffer.clear();
-        self.written = 0;
+        while self.flush_some().await? {}
         Ok(())
+    }
+
+    /// Hands over a part of what was collected. Returns whether there is more.
+    pub async fn flush_some(&mut self) -> io::Result<bool> {
+        let rest = &self.buffer[self.written..];
+        if rest.is_empty() {
+            return Ok(false);
+        }
+        match &self.sink {
+            Sink::Memory => return Ok(false),
+            Sink::File(stdout) => self.written += write(stdout.as_fd(), rest)?,
+            Sink::Stream(stream) => loop {
+                let mut ready = stream.writable().await?;
+                if poll_stdout(PollFlags::POLLOUT)?.is_empty() {
+                    ready.clear_ready();
+                    continue;
+                }
+                let chunk = &rest[..rest.len().min(CHUNK)];
+                self.written += write(stream.get_ref().as_fd(), chunk)?;
+                break;
+            },
+        }
+        let more = self.written < self.buffer.len();
+        if !more {
+            self.buffer.clear();
+            self.written = 0;
+        }
+        Ok(more)
     }
 
     /// Fails with a broken pipe when nobody reads any more, also while there is
