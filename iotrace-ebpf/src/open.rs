@@ -118,6 +118,8 @@ unsafe fn opened(head: *mut OpenRecord, fd: i32) -> Result<Place, Loss> {
 unsafe fn claimed(path: *mut PathBuf, head: *mut OpenRecord, request: &Request) -> Option<Place> {
     // SAFETY: the caller vouches for the memory; the helper checks the address.
     unsafe {
+        // Also where there is nothing to read: no file and no path is told then.
+        (*head).flags = path_flag::CLAIMED;
         let len = bpf_probe_read_user_str(path.cast(), USER_PATH_CAP, request.name.cast());
         // An address that can not be read is what EFAULT tells; nothing is lost.
         if len <= 0 {
@@ -126,7 +128,6 @@ unsafe fn claimed(path: *mut PathBuf, head: *mut OpenRecord, request: &Request) 
             }
             return None;
         }
-        (*head).flags = path_flag::CLAIMED;
         (*head).path_len = len as u32;
         // Longer than any path can be (ENAMETOOLONG): its end is missing.
         if len as u32 == USER_PATH_CAP {

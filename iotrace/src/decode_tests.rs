@@ -80,6 +80,23 @@ fn a_failed_open_keeps_what_the_caller_wrote() {
 }
 
 #[test]
+fn a_success_of_which_nothing_could_be_read_tells_no_file_and_no_path() {
+    let head = OpenRecord {
+        flags: path_flag::CLAIMED,
+        result: 3,
+        ..OpenRecord::default()
+    };
+    let open = opened(head, b"");
+    assert_eq!(open.path, None);
+    let unknown = Opened::Ok {
+        fd: 3,
+        file: None,
+        created: None,
+    };
+    assert_eq!(open.result, unknown);
+}
+
+#[test]
 fn an_unnamed_temporary_file_is_created() {
     let head = OpenRecord {
         open_flags: (libc::O_TMPFILE | libc::O_RDWR) as u64,
