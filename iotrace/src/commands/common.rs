@@ -118,7 +118,6 @@ impl TraceArgs {
             )));
         }
         // The kernel wants whole pages, which are larger on some machines.
-        let page = u32::try_from(procfs::page_size()).unwrap_or(4096);
         Ok(Request {
             backend: self.backend,
             what,
@@ -133,7 +132,7 @@ impl TraceArgs {
             },
             all_files,
             rows,
-            ring_bytes: (ring_kib * 1024).max(page),
+            ring_bytes: (ring_kib * 1024).max(process::page_bytes()),
             log: self.verbose > 1,
             btf: self.btf.clone(),
         })

@@ -16,9 +16,12 @@ use aya_obj::btf::{BtfType, Func, FuncLinkage};
 
 use super::{
     plan::{self, Plan},
-    request::{Backend, OwnTraffic, Request, What},
+    request::{Backend, OwnTraffic, Request},
 };
-use crate::{error::Unavailable, system::process};
+use crate::{
+    error::Unavailable,
+    system::process::{self, page_bytes},
+};
 
 /// The kernel programs, built by `cargo xtask build-ebpf`.
 static OBJECT: &[u8] = include_bytes_aligned!("../../bpf/iotrace.bpf.o");
@@ -36,11 +39,6 @@ const LOG_DEBUG: u8 = 4;
 /// Entries of maps that are not needed by every command.
 const NAMED_FILES: u32 = 16_384;
 const FOLLOWED_PROCESSES: u32 = 8_192;
-
-/// Smallest size of a ring.
-fn page() -> u32 {
-    u32::try_from(procfs::page_size()).unwrap_or(4096)
-}
 
 /// Running programs. Dropping it detaches and unloads all of them; so does the
 /// end of the process, however it comes, since nothing is pinned.
@@ -118,7 +116,6 @@ fn object_error(reason: &str) -> Unavailable {
 
 fn load(request: &Request, plan: &Plan) -> Result<Ebpf, Unavailable> {
     let unless = |needed: bool, size: u32| if needed { size } else { 1 };
-    let counting = matches!(request.what, What::Transfers { .. });
     EbpfLoader::new()
         // Only needed for CO-RE relocations, of which there are none. (`new` has
         // parsed it all the same; there is no other constructor in aya 0.14.)
@@ -134,9 +131,9 @@ fn load(request: &Request, plan: &Plan) -> Result<Ebpf, Unavailable> {
             if request.log { &LOG_DEBUG } else { &LOG_OFF },
             true,
         )
-        .map_max_entries("NAMED", unless(counting, NAMED_FILES))
+        .map_max_entries("NAMED", unless(request.what.is_counted(), NAMED_FILES))
         .map_max_entries("FOLLOWED", unless(request.follow, FOLLOWED_PROCESSES))
-        .map_max_entries("AYA_LOGS", if request.log { 1 << 17 } else { page() })
+        .map_max_entries("AYA_LOGS", if request.log { 1 << 17 } else { page_bytes() })
         .load(OBJECT)
         .map_err(|error| object_error(&describe(&error)))
 }
@@ -210,7 +207,7 @@ fn own_process(request: &Request, plan: &Plan) -> Result<u32, Unavailable> {
     // Nothing is counted with this one.
     let small = Request {
         rows: 1,
-        ring_bytes: page(),
+        ring_bytes: page_bytes(),
         ..request.clone()
     };
     let mut ebpf = load(&small, plan)?;

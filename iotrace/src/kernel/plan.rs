@@ -125,7 +125,7 @@ impl Plan {
 
     /// Whether what is wanted can be had on this kernel, or why not.
     pub fn allows(&self, request: &Request) -> Result<(), String> {
-        let opens = matches!(request.what, What::Opens { .. });
+        let opens = !request.what.is_counted();
         let needed = [
             (true, Feature::Core),
             (opens, Feature::Opens),
@@ -197,7 +197,7 @@ fn settings(request: &Request, task_btf: bool) -> Settings {
         failed_only: u32::from(request.what == What::Opens { failed_only: true }),
         task_btf: u32::from(task_btf),
         compat_mask: arch::COMPAT.1,
-        opens: u32::from(matches!(request.what, What::Opens { .. })),
+        opens: u32::from(!request.what.is_counted()),
         pad: 0,
     }
 }

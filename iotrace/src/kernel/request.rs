@@ -71,6 +71,13 @@ pub enum What {
     },
 }
 
+impl What {
+    /// Whether operations are counted rather than told one by one.
+    pub fn is_counted(self) -> bool {
+        matches!(self, Self::Transfers { .. })
+    }
+}
+
 /// Whether iotrace's own operations are reported.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum OwnTraffic {

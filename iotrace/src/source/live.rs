@@ -12,7 +12,7 @@ use crate::{
     decode::{self, Record},
     error::Failure,
     event::{Event, Tick},
-    kernel::{Attached, Counters, Interval, Names, Request, Ring, What},
+    kernel::{Attached, Counters, Interval, Names, Request, Ring},
     system::{clock::Clock, host::Host},
 };
 
@@ -66,7 +66,7 @@ impl Live {
             clock: Clock::new(),
             host,
             pace,
-            counting: matches!(request.what, What::Transfers { .. }),
+            counting: request.what.is_counted(),
             more: false,
             began: now,
             next_tick: now + pace.tick,

@@ -17,10 +17,16 @@ pub fn thread_exists(tid: u32) -> bool {
     i32::try_from(tid).is_ok_and(|tid| Process::new(tid).is_ok())
 }
 
+/// Size of a page, which is also the smallest size of a ring buffer.
+pub fn page_bytes() -> u32 {
+    // 4 KiB to 64 KiB on every architecture that Linux runs on.
+    u32::try_from(procfs::page_size()).unwrap_or(4096)
+}
+
 /// Resident memory of this process, bytes.
 pub fn resident_bytes() -> Option<u64> {
     let memory = Process::myself().ok()?.statm().ok()?;
-    Some(memory.resident * procfs::page_size())
+    Some(memory.resident * u64::from(page_bytes()))
 }
 
 /// Whether process ids as this process sees them are those of the kernel: not

@@ -89,7 +89,6 @@ pub struct OpensArgs {
 }
 
 /// Checked arguments.
-#[derive(Default)]
 pub struct Config {
     /// Column of times.
     pub timestamp: bool,
