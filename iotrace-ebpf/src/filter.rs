@@ -2,13 +2,21 @@
 //! constants to the verifier, which removes them.
 
 use crate::{
-    kernel::{self, Task, setting},
+    kernel::{self, Read, Task, setting},
     maps::FOLLOWED,
 };
 
+/// The calling thread, if its operations are reported. Asked first of all by every
+/// hook: what others lose is not lost to who asked for one process.
+#[inline(always)]
+pub fn caller<R: Read>() -> Option<Task> {
+    let task = R::current();
+    admits(&task).then_some(task)
+}
+
 /// Whether operations of `task` are reported.
 #[inline(always)]
-pub fn admits(task: &Task) -> bool {
+fn admits(task: &Task) -> bool {
     let own = setting!(self_tgid);
     if own != 0 && task.tgid == own {
         return false;

@@ -46,8 +46,6 @@ pub fn report(task: &Task, request: &Request) -> Result<(), Loss> {
     };
     // SAFETY: helpers without preconditions.
     let (time_ns, cgroup) = unsafe { (bpf_ktime_get_boot_ns(), bpf_get_current_cgroup_id()) };
-    // SAFETY: this CPU's buffer; only one hook of a backend reports opens.
-    let head = unsafe { &raw mut (*record).head };
     let blank = OpenRecord {
         kind: RECORD_OPEN,
         flags: 0,
@@ -69,10 +67,10 @@ pub fn report(task: &Task, request: &Request) -> Result<(), Loss> {
         file_mode: 0,
         path_len: 0,
     };
-    // SAFETY: as above.
-    unsafe { *head = blank };
-    // SAFETY: as above.
+    // SAFETY: this CPU's buffer; only one hook of a backend reports opens.
     unsafe {
+        let head = &raw mut (*record).head;
+        *head = blank;
         // The opened file knows its name. When it is gone already, because
         // another thread closed the descriptor, the caller's string is left.
         let mut start = None;

@@ -33,10 +33,9 @@ fn transfer(ctx: &FExitContext, op: Op) -> u32 {
     if moved < 0 {
         return 0;
     }
-    let task = Direct::current();
-    if !filter::admits(&task) {
+    let Some(task) = filter::caller::<Direct>() else {
         return 0;
-    }
+    };
     let file: Ptr = ctx.arg(0);
     // SAFETY: the first argument of both functions is their file.
     end(ctx, op.hook(), unsafe {
@@ -47,10 +46,9 @@ fn transfer(ctx: &FExitContext, op: Op) -> u32 {
 /// `long do_sys_openat2(int dfd, const char *filename, struct open_how *how)`
 #[fexit(function = "do_sys_openat2")]
 pub fn do_sys_openat2_exit(ctx: FExitContext) -> u32 {
-    let task = Direct::current();
-    if !filter::admits(&task) {
+    let Some(task) = filter::caller::<Direct>() else {
         return 0;
-    }
+    };
     let how: Ptr = ctx.arg(2);
     // SAFETY: `how` is the kernel's copy; loads by BTF do not fail.
     let (flags, mode) = unsafe {

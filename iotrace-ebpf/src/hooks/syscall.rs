@@ -36,11 +36,9 @@ unsafe fn exit(regs: Ptr, result: i64) -> Result<(), Loss> {
         if kind == 0 {
             return Ok(());
         }
-        // First of all: what others lose is not lost to who asked for one process.
-        let task = Probe::current();
-        if !filter::admits(&task) {
+        let Some(task) = filter::caller::<Probe>() else {
             return Ok(());
-        }
+        };
         // Its numbers mean other calls; docs/limitations.md says so.
         if is_compat()? {
             return Ok(());
