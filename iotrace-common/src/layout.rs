@@ -33,6 +33,8 @@ macro_rules! layout {
             pub regs_nr: u32,
             /// Its first four arguments in the saved registers.
             pub regs_arg: [u32; 4],
+            /// A function's first three arguments in the registers at its entry.
+            pub regs_param: [u32; 3],
             /// A 32-bit word of the task that marks a 32-bit caller.
             pub compat: u32,
         }
@@ -43,11 +45,12 @@ macro_rules! layout {
                 $($field: ABSENT,)*
                 regs_nr: ABSENT,
                 regs_arg: [ABSENT; 4],
+                regs_param: [ABSENT; 3],
                 compat: ABSENT,
             };
 
-            /// Every field that is the same on all architectures, as
-
+            /// Every field that is the same on all architectures: its path in C,
+            /// what is missing without it, and its place here.
             pub const FIELDS: &[(&str, Feature, fn(&mut Self) -> &mut u32)] = &[
                 $(($path, Feature::$feature, |layout| &mut layout.$field),)*
             ];

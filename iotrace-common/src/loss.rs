@@ -17,6 +17,15 @@ pub enum Loss {
     FdGone = 4,
     /// A child of the followed command found no room in the set of processes.
     FollowFull = 5,
+    /// A call found no room among those that are under way, and was not counted
+    /// or told (kprobe backend only).
+    CallsFull = 6,
+    /// The return of a call was not seen, so it was not counted or told (kprobe
+    /// backend only).
+    ReturnMissed = 7,
+    /// Another thread closed the file before its name could be read: its row has
+    /// no path (kprobe and syscall backends only).
+    NameGone = 8,
 }
 
 /// The programs that can preempt each other on a CPU: each has its own row of
@@ -46,13 +55,16 @@ pub type Losses = [u64; Loss::ALL.len()];
 
 impl Loss {
     /// All causes, in the order of their index.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 9] = [
         Self::RingFull,
         Self::PathCut,
         Self::ReadFailed,
         Self::NameUnreadable,
         Self::FdGone,
         Self::FollowFull,
+        Self::CallsFull,
+        Self::ReturnMissed,
+        Self::NameGone,
     ];
 
     /// Name in NDJSON and in messages.
@@ -64,6 +76,9 @@ impl Loss {
             Self::NameUnreadable => "name_unreadable",
             Self::FdGone => "fd_gone",
             Self::FollowFull => "follow_full",
+            Self::CallsFull => "calls_full",
+            Self::ReturnMissed => "return_missed",
+            Self::NameGone => "name_gone",
         }
     }
 }

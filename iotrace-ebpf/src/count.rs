@@ -4,8 +4,10 @@ use aya_ebpf::{bindings::BPF_NOEXIST, helpers::bpf_get_current_comm};
 use iotrace_common::{Hook, Loss, OpTotal, Row, RowKey};
 
 use crate::{
-    emit, file, filter,
-    kernel::{self, Ptr, Read, Task},
+    emit,
+    file::OpenFile,
+    filter,
+    kernel::{self, Task},
     maps::{CONTROL, ROWS_EVEN, ROWS_ODD, TOTALS},
 };
 
@@ -28,13 +30,9 @@ impl Op {
 }
 
 /// Counts an operation of `task`, the current thread, that moved `bytes`.
-///
-/// # Safety
-/// `file` points to a `struct file` that `R` can read.
 #[inline(always)]
-pub unsafe fn transfer<R: Read>(task: &Task, file: Ptr, op: Op, bytes: u64) -> Result<(), Loss> {
-    // SAFETY: the caller vouches for the file.
-    let inode = unsafe { file::inode::<R>(file) }?;
+pub fn transfer(task: &Task, file: &OpenFile, op: Op, bytes: u64) -> Result<(), Loss> {
+    let inode = &file.inode;
     if !filter::admits_type(inode.mode) {
         return Ok(());
     }
@@ -84,8 +82,7 @@ pub unsafe fn transfer<R: Read>(task: &Task, file: Ptr, op: Op, bytes: u64) -> R
         }
         return Ok(());
     }
-    // SAFETY: the caller vouches for the file.
-    unsafe { emit::name(op.hook(), file, &inode, epoch) }
+    emit::name(op.hook(), file, epoch)
 }
 
 #[inline(always)]

@@ -7,8 +7,8 @@ use aya_ebpf::{
 use iotrace_common::{FileRecord, Hook, Loss, OpenRecord, RECORD_FILE, path_flag, wakes};
 
 use crate::{
-    file::{self, Inode, Named},
-    kernel::{Ptr, path_bound, setting},
+    file::{Named, OpenFile},
+    kernel::{path_bound, setting},
     maps::{EVENTS, FILE_SCRATCH, LOSSES, NAMED},
     path::{self, PathBuf},
 };
@@ -49,13 +49,10 @@ pub fn lost_path(hook: Hook, flags: u32) {
 /// Tells user space the name of a file that just got a row, unless it has been
 /// told lately. A record that is lost is said again when the next row of the
 /// file begins, because only success is remembered.
-///
-/// # Safety
-/// `file` is the address of a `struct file`.
 #[inline(always)]
-pub unsafe fn name(hook: Hook, file: Ptr, inode: &Inode, epoch: u32) -> Result<(), Loss> {
-    // SAFETY: the caller vouches for the file.
-    let place = unsafe { file::place(file) }?;
+pub fn name(hook: Hook, file: &OpenFile, epoch: u32) -> Result<(), Loss> {
+    let inode = &file.inode;
+    let place = file.place()?;
     let now = Named::now(&place, epoch)?;
     // SAFETY: an element of an LRU map may be given to another key while it is
     // read; the worst is that a name is said once more or a tick later.

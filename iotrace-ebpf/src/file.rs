@@ -5,7 +5,8 @@ use iotrace_common::{ABSENT, FileId, Loss, NAME_TICKS};
 use crate::kernel::{Probe, Ptr, Read, offset};
 
 /// The file behind a `struct file`.
-#[derive(Clone, Copy)]
+#[repr(C)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Inode {
     pub id: FileId,
     pub mode: u32,
@@ -29,6 +30,60 @@ pub unsafe fn inode<R: Read>(file: Ptr) -> Result<Inode, Loss> {
             },
             mode: u32::from(R::load::<u16>(inode, offset!(inode_mode))?),
         })
+    }
+}
+
+/// A `struct file` that an operation went through.
+#[derive(Clone, Copy)]
+pub struct OpenFile {
+    pub address: Ptr,
+    pub inode: Inode,
+    /// The kernel function that is traced holds a reference to it. Otherwise
+    /// another thread may have closed it, and its memory may be another file's.
+    pub held: bool,
+}
+
+impl OpenFile {
+    /// A file to which the traced function holds a reference.
+    ///
+    /// # Safety
+    /// As for [`inode`].
+    #[inline(always)]
+    pub unsafe fn held<R: Read>(address: Ptr) -> Result<Self, Loss> {
+        Ok(Self {
+            address,
+            // SAFETY: the caller vouches for the file.
+            inode: unsafe { inode::<R>(address) }?,
+            held: true,
+        })
+    }
+
+    /// A file that was open a moment ago.
+    ///
+    /// # Safety
+    /// `address` is or was the address of a `struct file`.
+    #[inline(always)]
+    pub unsafe fn seen(address: Ptr) -> Result<Self, Loss> {
+        Ok(Self {
+            address,
+            // SAFETY: probe reads check the addresses.
+            inode: unsafe { inode::<Probe>(address) }?,
+            held: false,
+        })
+    }
+
+    /// Where the file hangs.
+    #[inline(always)]
+    pub fn place(&self) -> Result<Place, Loss> {
+        // SAFETY: probe reads check the addresses.
+        unsafe {
+            let place = place(self.address)?;
+            // Read first, checked afterwards: then the place is this file's.
+            if !self.held && inode::<Probe>(self.address) != Ok(self.inode) {
+                return Err(Loss::NameGone);
+            }
+            Ok(place)
+        }
     }
 }
 

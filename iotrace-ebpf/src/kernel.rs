@@ -176,6 +176,12 @@ pub fn task() -> Ptr {
     unsafe { bpf_get_current_task() as Ptr }
 }
 
+/// Thread id of the caller.
+#[inline(always)]
+pub fn task_id() -> u32 {
+    bpf_get_current_pid_tgid() as u32
+}
+
 /// Real user id of the caller.
 #[inline(always)]
 pub fn uid() -> u32 {

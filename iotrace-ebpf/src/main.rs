@@ -6,6 +6,7 @@
 #![no_std]
 #![no_main]
 
+mod calls;
 mod count;
 mod emit;
 mod file;

@@ -10,6 +10,7 @@ use iotrace_common::Hook;
 use super::end;
 use crate::{
     count::{self, Op},
+    file::OpenFile,
     filter,
     kernel::{Direct, Ptr, Read, offset},
     open::{self, Request},
@@ -38,9 +39,9 @@ fn transfer(ctx: &FExitContext, op: Op) -> u32 {
     };
     let file: Ptr = ctx.arg(0);
     // SAFETY: the first argument of both functions is their file.
-    end(ctx, op.hook(), unsafe {
-        count::transfer::<Direct>(&task, file, op, moved as u64)
-    })
+    let counted = unsafe { OpenFile::held::<Direct>(file) }
+        .and_then(|file| count::transfer(&task, &file, op, moved as u64));
+    end(ctx, op.hook(), counted)
 }
 
 /// `long do_sys_openat2(int dfd, const char *filename, struct open_how *how)`

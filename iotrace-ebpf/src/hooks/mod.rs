@@ -2,6 +2,7 @@
 
 mod fentry;
 mod follow;
+mod kprobe;
 mod own;
 mod syscall;
 

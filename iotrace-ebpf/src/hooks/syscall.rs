@@ -10,6 +10,7 @@ use iotrace_common::{ABSENT, Hook, Loss, Syscall};
 use super::end;
 use crate::{
     count::{self, Op},
+    file::OpenFile,
     filter,
     kernel::{self, Probe, Ptr, Read, Task, offset, setting},
     open::{self, AT_FDCWD, Request},
@@ -74,11 +75,11 @@ unsafe fn transfer(task: &Task, regs: Ptr, op: Op, result: i64) -> Result<(), Lo
         return Ok(());
     }
     // SAFETY: the descriptor is checked as it is looked up.
-    unsafe {
+    let file = unsafe {
         let fd: u64 = Probe::load(regs, offset!(regs_arg[0]))?;
-        let file = open::descriptor(fd as u32)?;
-        count::transfer::<Probe>(task, file, op, result as u64)
-    }
+        OpenFile::seen(open::descriptor(fd as u32)?)?
+    };
+    count::transfer(task, &file, op, result as u64)
 }
 
 #[inline(always)]

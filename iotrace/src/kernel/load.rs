@@ -7,16 +7,16 @@ use std::{
 };
 
 use aya::{
-    Btf, Ebpf, EbpfLoader, RawTracePointRunOptions, TestRun as _, include_bytes_aligned,
+    Ebpf, EbpfLoader, RawTracePointRunOptions, TestRun as _, include_bytes_aligned,
     maps::{Array, HashMap as BpfHashMap},
-    programs::{FExit, Program, ProgramError, RawTracePoint},
+    programs::RawTracePoint,
 };
 use aya_log::EbpfLogger;
-use aya_obj::btf::{BtfType, Func, FuncLinkage};
 
 use super::{
+    attach::{attach_all, describe, find},
     plan::{self, Plan},
-    request::{Backend, OwnTraffic, Request},
+    request::{Backend, Hook, OwnTraffic, Request},
 };
 use crate::{
     error::Unavailable,
@@ -26,10 +26,16 @@ use crate::{
 /// The kernel programs, built by `cargo xtask build-ebpf`.
 static OBJECT: &[u8] = include_bytes_aligned!("../../bpf/iotrace.bpf.o");
 
-/// Programs that follow the children of a command, each with its tracepoint.
-const FOLLOWERS: [(&str, &str); 2] = [
-    ("process_fork", "sched_process_fork"),
-    ("process_exit", "sched_process_exit"),
+/// Programs that follow the children of a command.
+const FOLLOWERS: [Hook; 2] = [
+    Hook {
+        program: "process_fork",
+        at: "sched_process_fork",
+    },
+    Hook {
+        program: "process_exit",
+        at: "sched_process_exit",
+    },
 ];
 
 /// Levels of aya-log (`aya_log_common::Level`, which starts with 1 for errors).
@@ -39,6 +45,7 @@ const LOG_DEBUG: u8 = 4;
 /// Entries of maps that are not needed by every command.
 const NAMED_FILES: u32 = 16_384;
 const FOLLOWED_PROCESSES: u32 = 8_192;
+const CALLS_UNDER_WAY: u32 = 8_192;
 
 /// Running programs. Dropping it detaches and unloads all of them; so does the
 /// end of the process, however it comes, since nothing is pinned.
@@ -84,15 +91,14 @@ fn try_backends(request: &Request) -> Result<Attached, Unavailable> {
     };
     let mut refused = Vec::new();
     for backend in candidates {
-        let programs = backend.programs(request.what);
         let attached = plan
             .allows_backend(backend)
-            .and_then(|()| attach_backend(&mut ebpf, backend, programs, &plan));
+            .and_then(|()| attach_all(&mut ebpf, &backend.hooks(request.what), &plan));
         match attached {
             Ok(mut programs) => {
                 if request.follow {
-                    programs
-                        .extend(follow(&mut ebpf, own).map_err(|reason| object_error(&reason))?);
+                    let followers = follow(&mut ebpf, &plan, own);
+                    programs.extend(followers.map_err(|reason| object_error(&reason))?);
                 }
                 return Ok(Attached {
                     ebpf,
@@ -116,6 +122,10 @@ fn object_error(reason: &str) -> Unavailable {
 
 fn load(request: &Request, plan: &Plan) -> Result<Ebpf, Unavailable> {
     let unless = |needed: bool, size: u32| if needed { size } else { 1 };
+    let counted = request.what.is_counted();
+    let kprobe = request
+        .backend
+        .is_none_or(|backend| backend == Backend::Kprobe);
     EbpfLoader::new()
         // Only needed for CO-RE relocations, of which there are none. (`new` has
         // parsed it all the same; there is no other constructor in aya 0.14.)
@@ -131,71 +141,13 @@ fn load(request: &Request, plan: &Plan) -> Result<Ebpf, Unavailable> {
             if request.log { &LOG_DEBUG } else { &LOG_OFF },
             true,
         )
-        .map_max_entries("NAMED", unless(request.what.is_counted(), NAMED_FILES))
+        .map_max_entries("NAMED", unless(counted, NAMED_FILES))
+        .map_max_entries("TRANSFERS", unless(kprobe && counted, CALLS_UNDER_WAY))
+        .map_max_entries("OPENS", unless(kprobe && !counted, CALLS_UNDER_WAY))
         .map_max_entries("FOLLOWED", unless(request.follow, FOLLOWED_PROCESSES))
         .map_max_entries("AYA_LOGS", if request.log { 1 << 17 } else { page_bytes() })
         .load(OBJECT)
         .map_err(|error| object_error(&describe(&error)))
-}
-
-/// Attaches all programs of a backend or none of them.
-fn attach_backend(
-    ebpf: &mut Ebpf,
-    backend: Backend,
-    hooks: &[&'static str],
-    plan: &Plan,
-) -> Result<Vec<String>, String> {
-    let mut attached: Vec<String> = Vec::new();
-    for hook in hooks {
-        let result = match backend {
-            Backend::Fentry => attach_fexit(ebpf, hook, plan),
-            Backend::Syscall => attach_tracepoint(ebpf, hook, hook),
-        };
-        match result {
-            Ok(program) => attached.push(program),
-            Err(reason) => {
-                for program in &attached {
-                    unload(ebpf, program);
-                }
-                return Err(format!("{hook}: {reason}"));
-            }
-        }
-    }
-    Ok(attached)
-}
-
-/// Detaches and unloads a program; what fails here ends with the process.
-fn unload(ebpf: &mut Ebpf, name: &str) {
-    let _ = match ebpf.program_mut(name) {
-        Some(Program::FExit(program)) => program.unload(),
-        Some(Program::RawTracePoint(program)) => program.unload(),
-        _ => Ok(()),
-    };
-}
-
-fn attach_fexit(ebpf: &mut Ebpf, function: &str, plan: &Plan) -> Result<String, String> {
-    let (_, id) = plan
-        .functions
-        .iter()
-        .find(|(name, _)| *name == function)
-        .ok_or("not planned")?;
-    let btf = stub(function, id.clone()?);
-    let name = format!("{function}_exit");
-    let program: &mut FExit = program(ebpf, &name)?;
-    program
-        .load(function, &btf)
-        .and_then(|()| program.attach())
-        .map_err(|error| describe(&error))?;
-    Ok(name)
-}
-
-fn attach_tracepoint(ebpf: &mut Ebpf, name: &str, tracepoint: &str) -> Result<String, String> {
-    let program: &mut RawTracePoint = program(ebpf, name)?;
-    program
-        .load()
-        .and_then(|()| program.attach(tracepoint))
-        .map_err(|error| describe(&error))?;
-    Ok(name.to_owned())
 }
 
 /// This process's id as the kernel counts. Inside a PID namespace only the kernel
@@ -211,7 +163,8 @@ fn own_process(request: &Request, plan: &Plan) -> Result<u32, Unavailable> {
         ..request.clone()
     };
     let mut ebpf = load(&small, plan)?;
-    let asked = program(&mut ebpf, "own_process").and_then(|program: &mut RawTracePoint| {
+    let asked = find(&mut ebpf, "own_process").and_then(|program| {
+        let program: &mut RawTracePoint = program.try_into().map_err(|error| describe(&error))?;
         program.load().map_err(|error| describe(&error))?;
         let run = program.test_run(RawTracePointRunOptions::new());
         run.map_err(|error| describe(&error))
@@ -229,61 +182,15 @@ fn own_process(request: &Request, plan: &Plan) -> Result<u32, Unavailable> {
 }
 
 /// Starts to follow the children of this process.
-fn follow(ebpf: &mut Ebpf, own: u32) -> Result<Vec<String>, String> {
-    for (name, tracepoint) in FOLLOWERS {
-        attach_tracepoint(ebpf, name, tracepoint)?;
-    }
+fn follow(ebpf: &mut Ebpf, plan: &Plan, own: u32) -> Result<Vec<String>, String> {
+    let programs = attach_all(ebpf, &FOLLOWERS, plan)?;
     let map = ebpf.map_mut("FOLLOWED").ok_or("no map FOLLOWED")?;
     let mut followed: BpfHashMap<_, u32, u8> =
         BpfHashMap::try_from(map).map_err(|error| error.to_string())?;
     followed
         .insert(own, 1, 0)
         .map_err(|error| error.to_string())?;
-    Ok(FOLLOWERS.map(|(name, _)| name.to_owned()).to_vec())
-}
-
-fn program<'a, P>(ebpf: &'a mut Ebpf, name: &str) -> Result<&'a mut P, String>
-where
-    &'a mut P: TryFrom<&'a mut Program, Error = ProgramError>,
-{
-    ebpf.program_mut(name)
-        .ok_or_else(|| format!("the object has no program {name}"))?
-        .try_into()
-        .map_err(|error: ProgramError| error.to_string())
-}
-
-/// BTF in which a function has the id that the running kernel gave it, and
-/// everything before it is void: all that aya looks at. Parsing the kernel's own
-/// once more, only for the id, costs about 15 ms for each function.
-fn stub(function: &str, id: u32) -> Btf {
-    let mut btf = Btf::new();
-    let name = btf.add_string(function);
-    for _ in 1..id {
-        btf.add_type(BtfType::Unknown);
-    }
-    btf.add_type(BtfType::Func(Func::new(name, 0, FuncLinkage::Static)));
-    btf
-}
-
-/// An error with its causes, the verifier's last words included.
-pub(super) fn describe(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        let cause_text = cause.to_string();
-        if !text.contains(&cause_text) {
-            text = format!("{text}: {cause_text}");
-        }
-        source = cause.source();
-    }
-    // A verifier log has thousands of lines; the last ones tell.
-    let lines: Vec<&str> = text.lines().collect();
-    if lines.len() > 12 {
-        log::debug!("{text}");
-        let last = lines[lines.len() - 8..].join("\n    ");
-        return format!("{}\n    ...\n    {last}", lines[0]);
-    }
-    text
+    Ok(programs)
 }
 
 impl Attached {

@@ -1,6 +1,7 @@
 //! Everything that knows aya, bpf(2) and the wire contract with the kernel
 //! programs. Nothing else does.
 
+mod attach;
 mod btf;
 mod counters;
 mod facts;

@@ -4,7 +4,7 @@ use std::{fmt, os::fd::AsFd as _, path::Path};
 
 use aya::maps::{Map, MapData, MapError};
 
-use super::{load::describe, sys};
+use super::{attach::describe, sys};
 
 /// A pinned hash map whose 64-bit keys are the members.
 pub struct PinnedSet(MapData);

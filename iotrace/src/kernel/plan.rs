@@ -10,7 +10,7 @@ use super::{
 };
 use crate::error::Unavailable;
 
-/// Functions that fentry programs sit on, with the arguments that they rely on.
+/// Functions that are traced, with the arguments that they rely on.
 const FUNCTIONS: [(&str, &[&str]); 3] = [
     ("vfs_read", &["file", "buf", "count", "pos"]),
     ("vfs_write", &["file", "buf", "count", "pos"]),
@@ -84,7 +84,8 @@ fn check(btf: &Btf, name: &str, expected: &[&str]) -> Result<u32, String> {
 }
 
 /// Registers that hold the number and the arguments of a system call as it
-/// returns, and the word that marks a 32-bit caller.
+/// returns, those that hold the arguments of a function as it begins, and the word
+/// that marks a 32-bit caller.
 #[cfg(target_arch = "x86_64")]
 mod arch {
     pub const NR: &str = "pt_regs.orig_ax";
@@ -94,6 +95,8 @@ mod arch {
         ("pt_regs.dx", 0),
         ("pt_regs.r10", 0),
     ];
+    pub const PARAMETERS: [(&str, u32); 3] =
+        [("pt_regs.di", 0), ("pt_regs.si", 0), ("pt_regs.dx", 0)];
     /// `TS_COMPAT` (arch/x86/include/asm/thread_info.h).
     pub const COMPAT: (&str, u32) = ("task_struct.thread_info.status", 0x2);
 }
@@ -106,6 +109,11 @@ mod arch {
         ("pt_regs.regs", 8),
         ("pt_regs.regs", 16),
         ("pt_regs.regs", 24),
+    ];
+    pub const PARAMETERS: [(&str, u32); 3] = [
+        ("pt_regs.regs", 0),
+        ("pt_regs.regs", 8),
+        ("pt_regs.regs", 16),
     ];
     /// `TIF_32BIT` (arch/arm64/include/asm/thread_info.h).
     pub const COMPAT: (&str, u32) = ("task_struct.thread_info.flags", 1 << 22);
@@ -147,14 +155,30 @@ impl Plan {
 
     /// Whether a backend can work on this kernel, or why not.
     pub fn allows_backend(&self, backend: Backend) -> Result<(), String> {
-        if backend != Backend::Syscall {
-            return Ok(());
-        }
-        let registers = self.layout.regs_arg.iter().chain([&self.layout.regs_nr]);
-        if registers.into_iter().any(|at| *at == ABSENT) {
+        let Layout {
+            regs_nr,
+            regs_arg,
+            regs_param,
+            ..
+        } = self.layout;
+        let known = match backend {
+            Backend::Fentry => true,
+            Backend::Kprobe => !regs_param.contains(&ABSENT),
+            Backend::Syscall => regs_nr != ABSENT && !regs_arg.contains(&ABSENT),
+        };
+        if !known {
             return Err("the kernel does not tell where it saves registers".to_owned());
         }
-        self.lacks(Feature::Descriptors).map_or(Ok(()), Err)
+        if backend == Backend::Syscall {
+            return self.lacks(Feature::Descriptors).map_or(Ok(()), Err);
+        }
+        Ok(())
+    }
+
+    /// Type id of a function, or why it can not be traced.
+    pub fn function(&self, name: &str) -> Result<u32, String> {
+        let found = self.functions.iter().find(|(known, _)| *known == name);
+        found.map_or_else(|| Err("not planned".to_owned()), |(_, id)| id.clone())
     }
 }
 
@@ -170,6 +194,9 @@ fn layout(btf: &Btf) -> (Layout, Vec<(&'static str, Feature)>) {
     }
     layout.regs_nr = btf.offset(arch::NR).unwrap_or(ABSENT);
     for (slot, (path, add)) in layout.regs_arg.iter_mut().zip(arch::ARGUMENTS) {
+        *slot = btf.offset(path).map_or(ABSENT, |offset| offset + add);
+    }
+    for (slot, (path, add)) in layout.regs_param.iter_mut().zip(arch::PARAMETERS) {
         *slot = btf.offset(path).map_or(ABSENT, |offset| offset + add);
     }
     layout.compat = btf.offset(arch::COMPAT.0).unwrap_or(ABSENT);
@@ -247,6 +274,7 @@ mod tests {
         assert_eq!(missing, []);
         assert!(layout.regs_nr != ABSENT && layout.compat != ABSENT);
         assert!(!layout.regs_arg.contains(&ABSENT));
+        assert!(!layout.regs_param.contains(&ABSENT));
     }
 
     #[test]

@@ -7,19 +7,36 @@ use std::path::PathBuf;
 pub enum Backend {
     /// Programs on the exit of VFS functions, direct loads. The cheapest.
     Fentry,
+    /// Programs on the entry of the same functions, and on the exit of all system
+    /// calls. For kernels without the first.
+    Kprobe,
     /// One program on the exit of all system calls. Works where the others are
     /// refused, costs every system call a little.
     Syscall,
 }
 
+/// A program of the object and where it is attached.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Hook {
+    /// Its name in the object, which also tells its type.
+    pub program: &'static str,
+    /// Kernel function or tracepoint.
+    pub at: &'static str,
+}
+
+const fn hook(program: &'static str, at: &'static str) -> Hook {
+    Hook { program, at }
+}
+
 impl Backend {
     /// Best first.
-    pub const ALL: [Self; 2] = [Self::Fentry, Self::Syscall];
+    pub const ALL: [Self; 3] = [Self::Fentry, Self::Kprobe, Self::Syscall];
 
     /// As the user writes it.
     pub fn name(self) -> &'static str {
         match self {
             Self::Fentry => "fentry",
+            Self::Kprobe => "kprobe",
             Self::Syscall => "syscall",
         }
     }
@@ -27,7 +44,7 @@ impl Backend {
     /// What this backend does not see, in one line.
     pub fn blind_spots(self) -> &'static str {
         match self {
-            Self::Fentry => {
+            Self::Fentry | Self::Kprobe => {
                 "readv/writev, io_uring, AIO, sendfile, splice and mmap are not seen yet"
             }
             Self::Syscall => {
@@ -36,21 +53,31 @@ impl Backend {
         }
     }
 
-    /// The programs that do what is wanted, with their attach points.
-    pub(super) fn programs(self, what: What) -> &'static [&'static str] {
-        match (self, what) {
-            (
-                Self::Fentry,
-                What::Transfers {
-                    read: true,
-                    write: true,
-                },
-            ) => &["vfs_read", "vfs_write"],
-            (Self::Fentry, What::Transfers { write: false, .. }) => &["vfs_read"],
-            (Self::Fentry, What::Transfers { read: false, .. }) => &["vfs_write"],
-            (Self::Fentry, What::Opens { .. }) => &["do_sys_openat2"],
-            (Self::Syscall, _) => &["sys_exit"],
-        }
+    /// The hooks that do what is wanted, in the order in which they are attached:
+    /// a return before its entry, so that no entry waits in vain.
+    pub(super) fn hooks(self, what: What) -> Vec<Hook> {
+        let (read, write) = match what {
+            What::Transfers { read, write } => (read, write),
+            What::Opens { .. } => (false, false),
+        };
+        let opens = !what.is_counted();
+        let hooks: &[(bool, Hook)] = match self {
+            Self::Fentry => &[
+                (read, hook("vfs_read_exit", "vfs_read")),
+                (write, hook("vfs_write_exit", "vfs_write")),
+                (opens, hook("do_sys_openat2_exit", "do_sys_openat2")),
+            ],
+            Self::Kprobe => &[
+                (read || write, hook("transfer_return", "sys_exit")),
+                (read, hook("vfs_read_entry", "vfs_read")),
+                (write, hook("vfs_write_entry", "vfs_write")),
+                (opens, hook("open_return", "sys_exit")),
+                (opens, hook("do_sys_openat2_entry", "do_sys_openat2")),
+            ],
+            Self::Syscall => &[(true, hook("sys_exit", "sys_exit"))],
+        };
+        let wanted = hooks.iter().filter(|(wanted, _)| *wanted);
+        wanted.map(|(_, hook)| *hook).collect()
     }
 }
 

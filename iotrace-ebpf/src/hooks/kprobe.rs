@@ -1,0 +1,142 @@
+//! Backend `kprobe`: programs on the entry of the same functions as `fentry`,
+//! for kernels that have no programs on their exit. What the entry knows waits in
+//! a map for the return of the system call ([`crate::calls`] tells why that and
+//! not the return of the function).
+//!
+//! The kernel runs programs of both kinds with preemption off, and the functions
+//! are not called from interrupts, so none of them is interrupted by another: they
+//! may share the rows of loss counters.
+
+use aya_ebpf::{
+    EbpfContext as _,
+    macros::{kprobe, raw_tracepoint},
+    programs::{ProbeContext, RawTracePointContext},
+};
+use iotrace_common::{Hook, Loss};
+
+use super::end;
+use crate::{
+    calls::{self, OpenArgs, TransferArgs},
+    count::{self, Op},
+    file::{Inode, OpenFile},
+    filter,
+    kernel::{Probe, Ptr, Read, offset, task_id},
+    maps::{OPENS, TRANSFERS},
+    open::{self, Request},
+};
+
+/// `ssize_t vfs_read(struct file *file, char *buf, size_t count, loff_t *pos)`
+#[kprobe]
+pub fn vfs_read_entry(ctx: ProbeContext) -> u32 {
+    end(&ctx, Hook::Read, transfer_begins(&ctx, Op::Read))
+}
+
+/// `ssize_t vfs_write(struct file *file, const char *buf, size_t count, loff_t *pos)`
+#[kprobe]
+pub fn vfs_write_entry(ctx: ProbeContext) -> u32 {
+    end(&ctx, Hook::Write, transfer_begins(&ctx, Op::Write))
+}
+
+/// Registers at the entry of the function.
+fn registers(ctx: &ProbeContext) -> Ptr {
+    ctx.as_ptr().cast()
+}
+
+#[inline(always)]
+fn transfer_begins(ctx: &ProbeContext, op: Op) -> Result<(), Loss> {
+    let Some(task) = filter::caller::<Probe>() else {
+        return Ok(());
+    };
+    // SAFETY: registers at offsets from BTF; the first argument is the file.
+    let file = unsafe {
+        let address = Probe::load(registers(ctx), offset!(regs_param[0]))?;
+        OpenFile::held::<Probe>(address)?
+    };
+    if !filter::admits_type(file.inode.mode) {
+        return Ok(());
+    }
+    let args = TransferArgs {
+        file: file.address as u64,
+        id: file.inode.id,
+        mode: file.inode.mode,
+        write: u32::from(op == Op::Write),
+    };
+    calls::begin(&TRANSFERS, op.hook(), &task, ctx.as_ptr() as u64, args)
+}
+
+/// `TP_PROTO(struct pt_regs *regs, long ret)`
+#[raw_tracepoint(tracepoint = "sys_exit")]
+pub fn transfer_return(ctx: RawTracePointContext) -> u32 {
+    let tid = task_id();
+    let Some(call) = TRANSFERS.get_ptr(tid) else {
+        return 0;
+    };
+    // SAFETY: a live element, which only this thread uses.
+    let args = unsafe { (*call).args };
+    let moved: i64 = ctx.arg(1);
+    let op = if args.write == 0 { Op::Read } else { Op::Write };
+    let counted = if moved < 0 {
+        Ok(())
+    } else {
+        let file = OpenFile {
+            address: args.file as Ptr,
+            inode: Inode {
+                id: args.id,
+                mode: args.mode,
+            },
+            // The system call has let go of it.
+            held: false,
+        };
+        count::transfer(&Probe::current(), &file, op, moved as u64)
+    };
+    // It was there a moment ago, and nobody else removes it.
+    let _ = TRANSFERS.remove(tid);
+    end(&ctx, op.hook(), counted)
+}
+
+/// `long do_sys_openat2(int dfd, const char *filename, struct open_how *how)`
+#[kprobe]
+pub fn do_sys_openat2_entry(ctx: ProbeContext) -> u32 {
+    end(&ctx, Hook::Open, open_begins(&ctx))
+}
+
+#[inline(always)]
+fn open_begins(ctx: &ProbeContext) -> Result<(), Loss> {
+    let Some(task) = filter::caller::<Probe>() else {
+        return Ok(());
+    };
+    let registers = registers(ctx);
+    // SAFETY: registers at offsets from BTF; `how` is the kernel's copy.
+    let args = unsafe {
+        let how: Ptr = Probe::load(registers, offset!(regs_param[2]))?;
+        OpenArgs {
+            name: Probe::load(registers, offset!(regs_param[1]))?,
+            flags: Probe::load(how, offset!(how_flags))?,
+            dirfd: Probe::load(registers, offset!(regs_param[0]))?,
+            mode: Probe::load::<u64>(how, offset!(how_mode))? as u32,
+        }
+    };
+    calls::begin(&OPENS, Hook::Open, &task, ctx.as_ptr() as u64, args)
+}
+
+/// `TP_PROTO(struct pt_regs *regs, long ret)`
+#[raw_tracepoint(tracepoint = "sys_exit")]
+pub fn open_return(ctx: RawTracePointContext) -> u32 {
+    let tid = task_id();
+    let Some(call) = OPENS.get_ptr(tid) else {
+        return 0;
+    };
+    // SAFETY: a live element, which only this thread uses.
+    let args = unsafe { (*call).args };
+    let request = Request {
+        dirfd: args.dirfd,
+        name: args.name as Ptr,
+        flags: args.flags,
+        mode: args.mode,
+        result: ctx.arg::<i64>(1) as i32,
+    };
+    let reported = open::report(&Probe::current(), &request);
+    // It was there a moment ago, and nobody else removes it.
+    let _ = OPENS.remove(tid);
+    end(&ctx, Hook::Open, reported)
+}
