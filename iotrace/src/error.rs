@@ -3,7 +3,10 @@
 
 use std::{io, path::PathBuf};
 
+use caps::Capability;
 use thiserror::Error;
+
+use crate::event::Lost;
 
 /// This system can not be traced as asked. Exit code 69.
 #[derive(Debug, Error)]
@@ -12,11 +15,11 @@ pub enum Unavailable {
     #[error(
         "missing {}: the kernel will not load tracing programs for this user.\n\
          Run it as root, for example: sudo iotrace ...",
-        missing.join(" and ")
+        list_of(missing)
     )]
     Privileges {
-        /// Names of the capabilities.
-        missing: Vec<&'static str>,
+        /// The capabilities.
+        missing: Vec<Capability>,
     },
     /// The kernel does not describe its types.
     #[error(
@@ -57,6 +60,11 @@ pub enum Unavailable {
     },
 }
 
+fn list_of(capabilities: &[Capability]) -> String {
+    let names: Vec<String> = capabilities.iter().map(Capability::to_string).collect();
+    names.join(" and ")
+}
+
 fn list(tried: &[(&'static str, String)]) -> String {
     tried
         .iter()
@@ -86,6 +94,9 @@ pub enum Failure {
         /// The system's words.
         source: io::Error,
     },
+    /// `--fail-on-loss` was given, and something was lost.
+    #[error("lost: {0}. Exit code 1, as --fail-on-loss asks")]
+    Loss(Lost),
     /// Waiting for events, signals or the command failed.
     #[error("cannot wait for {what}: {source}")]
     Wait {

@@ -45,6 +45,7 @@ pub fn main(cli: Cli) -> Result<Exit, Error> {
                 duration: None,
                 json: args.trace.json,
                 verbose: args.trace.verbose,
+                fail_on_loss: args.trace.fail_on_loss,
                 command: &args.command,
             }
             .run(Top::new(args.config(screen)?, screen))
@@ -60,6 +61,7 @@ pub fn main(cli: Cli) -> Result<Exit, Error> {
             duration: args.duration,
             json: args.trace.json,
             verbose: args.trace.verbose,
+            fail_on_loss: args.trace.fail_on_loss,
             command: args.command(),
         }
         .run(Opens::new(args.config()?, Screen::of_stdout())),

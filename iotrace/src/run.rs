@@ -27,6 +27,7 @@ pub async fn run(
     // What the view has begun to print tells that the programs are attached.
     let begun = out.flush().await;
     stop.start(command, command_stdout)?;
+    source.started();
     let mut lost = Lost::default();
     let followed = match begun {
         Ok(()) => follow(&mut source, view, out, stop, &mut lost).await,

@@ -34,6 +34,8 @@ pub struct Trace<'a> {
     pub json: bool,
     /// How much to tell on stderr.
     pub verbose: u8,
+    /// Whether a loss is a failure.
+    pub fail_on_loss: bool,
     /// The command to trace, if any.
     pub command: &'a [OsString],
 }
@@ -79,6 +81,10 @@ impl Trace<'_> {
             run::run(source, &mut view, &mut out, &mut stop, self.command, stdout).await?;
         if !self.json {
             tell(&format!("{}; lost: {lost}", view.summary()));
+        }
+        let succeeded = matches!(exit, Exit::Done | Exit::Command(0));
+        if self.fail_on_loss && succeeded && lost.total() > 0 {
+            return Err(Failure::Loss(lost).into());
         }
         Ok(exit)
     }

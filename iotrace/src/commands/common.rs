@@ -50,6 +50,10 @@ pub struct TraceArgs {
     #[arg(long)]
     pub json: bool,
 
+    /// Exit with 1 if anything was lost, or had no free row
+    #[arg(long)]
+    pub fail_on_loss: bool,
+
     /// How to trace the kernel; by default the first that works
     #[arg(long, value_enum)]
     pub backend: Option<Backend>,

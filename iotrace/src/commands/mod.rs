@@ -86,7 +86,7 @@ pub const HEADER_FIELDS: &[Field<Header>] = &[
     },
     Field {
         name: "backend",
-        doc: "how the kernel is traced: `fentry` or `syscall`",
+        doc: "how the kernel is traced: `fentry`, `kprobe` or `syscall`",
         put: |header, slot| slot.text(header.backend.as_bytes()),
     },
     Field {

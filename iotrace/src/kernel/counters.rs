@@ -14,7 +14,7 @@ use std::{
 use aya::maps::{Array, Map, MapData, MapError, PerCpuArray, PerCpuValues};
 use iotrace_common::{Control, Hook, Loss, Losses, OpTotal, Row, RowKey, Totals};
 
-use super::{Attached, sys};
+use super::{Attached, facts, sys};
 use crate::{
     error::Failure,
     event::{Counts, Lost},
@@ -40,6 +40,8 @@ pub struct Counters {
     losses: PerCpuArray<MapData, Losses>,
     barrier: sys::Barrier,
     programs: Vec<OwnedFd>,
+    /// Of kprobes, which count what they miss.
+    links: Vec<OwnedFd>,
     epoch: u32,
     /// Losses as they stood at the last look.
     seen: Lost,
@@ -58,6 +60,7 @@ impl Counters {
             programs: attached
                 .program_fds()
                 .map_err(|source| kernel("programs", source))?,
+            links: facts::perf_links(),
             rows,
             epoch: 0,
             seen: Lost::default(),
@@ -106,12 +109,17 @@ impl Counters {
                 }
             }
         }
+        // Absent where the kernel does not tell.
+        let missed = |source| kernel("missed runs", source);
         for program in &self.programs {
-            let misses = sys::recursion_misses(program.as_fd());
-            now.add(
-                "recursion",
-                misses.map_err(|source| kernel("missed runs", source))?,
-            );
+            if let Some(misses) = sys::recursion_misses(program.as_fd()).map_err(missed)? {
+                now.add("recursion", misses);
+            }
+        }
+        for link in &self.links {
+            if let Some(misses) = sys::probe_misses(link.as_fd()).map_err(missed)? {
+                now.add("probe_missed", misses);
+            }
         }
         let lost = now.since(&self.seen);
         self.seen = now;

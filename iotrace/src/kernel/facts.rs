@@ -1,15 +1,14 @@
 //! What this system allows, as far as it can be known before loading anything.
 
-use std::{fs, io, path::Path};
+use std::{
+    fs, io,
+    os::fd::{BorrowedFd, OwnedFd, RawFd},
+    path::Path,
+};
 
-use procfs::process::Process;
+use caps::{CapSet, Capability};
 
 use crate::error::Unavailable;
-
-/// Capabilities by their number (include/uapi/linux/capability.h).
-const CAP_SYS_ADMIN: u32 = 21;
-const CAP_PERFMON: u32 = 38;
-const CAP_BPF: u32 = 39;
 
 /// Where the kernel keeps its type information.
 pub const VMLINUX_BTF: &str = "/sys/kernel/btf/vmlinux";
@@ -18,19 +17,15 @@ pub const VMLINUX_BTF: &str = "/sys/kernel/btf/vmlinux";
 ///
 /// `CAP_SYS_ADMIN` contains the other two.
 pub fn check_privileges() -> Result<(), Unavailable> {
-    // A /proc that can not be read must not stop anyone: loading will tell.
-    let Ok(status) = Process::myself().and_then(|process| process.status()) else {
+    // Where that can not be read, nobody is stopped: loading will tell.
+    let Ok(held) = caps::read(None, CapSet::Effective) else {
         return Ok(());
     };
-    let has = |capability: u32| status.capeff & (1 << capability) != 0;
-    if has(CAP_SYS_ADMIN) {
+    if held.contains(&Capability::CAP_SYS_ADMIN) {
         return Ok(());
     }
-    let missing: Vec<&'static str> = [(CAP_BPF, "CAP_BPF"), (CAP_PERFMON, "CAP_PERFMON")]
-        .into_iter()
-        .filter(|(capability, _)| !has(*capability))
-        .map(|(_, name)| name)
-        .collect();
+    let mut missing = vec![Capability::CAP_BPF, Capability::CAP_PERFMON];
+    missing.retain(|capability| !held.contains(capability));
     if missing.is_empty() {
         return Ok(());
     }
@@ -55,17 +50,38 @@ pub fn read_btf(path: &Path) -> Result<Vec<u8>, Unavailable> {
 /// Kernel memory of all BPF maps that this process has open, in bytes, as the
 /// kernel accounts it.
 pub fn map_memory() -> u64 {
-    let Ok(descriptors) = fs::read_dir("/proc/self/fdinfo") else {
-        return 0;
-    };
-    let memory = |info: String| -> Option<u64> {
-        let value = |key| info.lines().find_map(|line| line.strip_prefix(key));
-        value("map_id:")?;
-        value("memlock:")?.trim().parse().ok()
-    };
-    descriptors
-        .flatten()
-        .filter_map(|entry| fs::read_to_string(entry.path()).ok())
-        .filter_map(memory)
+    descriptors()
+        .filter_map(|(_, info)| {
+            value(&info, "map_id:")?;
+            value(&info, "memlock:")?.parse::<u64>().ok()
+        })
         .sum()
+}
+
+/// Links of programs to perf events, which aya keeps to itself.
+pub fn perf_links() -> Vec<OwnedFd> {
+    descriptors()
+        .filter(|(_, info)| value(info, "link_type:") == Some("perf"))
+        .filter_map(|(fd, _)| {
+            // SAFETY: only for this call, in the one thread of the process: what
+            // was listed a moment ago is still open.
+            let link = unsafe { BorrowedFd::borrow_raw(fd) };
+            link.try_clone_to_owned().ok()
+        })
+        .collect()
+}
+
+/// The open descriptors of this process, with what the kernel tells of each.
+fn descriptors() -> impl Iterator<Item = (RawFd, String)> {
+    let listed = fs::read_dir("/proc/self/fdinfo").into_iter().flatten();
+    listed.flatten().filter_map(|entry| {
+        let fd = entry.file_name().to_str()?.parse().ok()?;
+        Some((fd, fs::read_to_string(entry.path()).ok()?))
+    })
+}
+
+/// The value of a line `KEY VALUE`.
+fn value<'a>(info: &'a str, key: &str) -> Option<&'a str> {
+    let line = info.lines().find_map(|line| line.strip_prefix(key));
+    line.map(str::trim)
 }

@@ -194,19 +194,50 @@ struct InfoAttr {
     info: u64,
 }
 
-/// Where `recursion_misses` stands in `struct bpf_prog_info` (since 5.12).
-const RECURSION_MISSES: usize = 208;
-
-/// How often the kernel did not run a program because it was already active on
-/// that CPU; 0 where the kernel does not tell.
-pub fn recursion_misses(program: BorrowedFd<'_>) -> io::Result<u64> {
-    let mut info = [0u64; (RECURSION_MISSES + 8) / 8];
+/// Fills `info` with what the kernel tells about a program or link, as far as it
+/// goes; returns how many bytes that are.
+fn object_info(object: BorrowedFd<'_>, info: &mut [u64]) -> io::Result<usize> {
     let mut attr = InfoAttr {
-        bpf_fd: program.as_raw_fd() as u32,
-        info_len: size_of_val(&info) as u32,
+        bpf_fd: object.as_raw_fd() as u32,
+        info_len: size_of_val(info) as u32,
         info: info.as_mut_ptr() as u64,
     };
     // SAFETY: the buffer has `info_len` bytes; the kernel fills at most those.
     unsafe { bpf(BPF_OBJ_GET_INFO_BY_FD, &mut attr) }?;
-    Ok(info[RECURSION_MISSES / 8])
+    Ok(attr.info_len as usize)
+}
+
+/// The 64-bit field at byte `at`, if the kernel told so much.
+fn field(info: &[u64], told: usize, at: usize) -> Option<u64> {
+    (told >= at + 8).then(|| info[at / 8])
+}
+
+/// Where `recursion_misses` stands in `struct bpf_prog_info` (since 5.12).
+const RECURSION_MISSES: usize = 208;
+
+/// How often the kernel did not run a program because it, or for kprobes another
+/// one, was already active on that CPU. `None` where the kernel does not tell:
+/// before 5.12, for kprobes before 6.7.
+pub fn recursion_misses(program: BorrowedFd<'_>) -> io::Result<Option<u64>> {
+    let mut info = [0; RECURSION_MISSES / 8 + 1];
+    let told = object_info(program, &mut info)?;
+    Ok(field(&info, told, RECURSION_MISSES))
+}
+
+/// `BPF_LINK_TYPE_PERF_EVENT` and `BPF_PERF_EVENT_KPROBE` (include/uapi/linux/bpf.h).
+const LINK_PERF_EVENT: u32 = 7;
+const EVENT_KPROBE: u32 = 3;
+/// Where `perf_event.type` and `perf_event.kprobe.missed` stand in `struct
+/// bpf_link_info` (the second since 6.7).
+const LINK_EVENT_TYPE: usize = 16;
+const LINK_MISSED: usize = 48;
+
+/// How often a kprobe was not hit because the kernel was in another one. `None`
+/// where the kernel does not tell, and for links to anything else.
+pub fn probe_misses(link: BorrowedFd<'_>) -> io::Result<Option<u64>> {
+    let mut info = [0; LINK_MISSED / 8 + 1];
+    let told = object_info(link, &mut info)?;
+    let is_kprobe =
+        info[0] as u32 == LINK_PERF_EVENT && info[LINK_EVENT_TYPE / 8] as u32 == EVENT_KPROBE;
+    Ok(field(&info, told, LINK_MISSED).filter(|_| is_kprobe))
 }

@@ -13,7 +13,7 @@ use crate::{
     error::Failure,
     event::{Event, Tick},
     kernel::{Attached, Counters, Interval, Names, Request, Ring},
-    system::{clock::Clock, host::Host},
+    system::{clock::Clock, host::Host, privileges},
 };
 
 /// How often what is looked at.
@@ -37,6 +37,7 @@ pub struct Live {
     host: Host,
     pace: Pace,
     counting: bool,
+    has_command: bool,
     /// The ring was not empty when it was left.
     more: bool,
     /// When the interval began.
@@ -67,6 +68,7 @@ impl Live {
             host,
             pace,
             counting: request.what.is_counted(),
+            has_command: request.follow,
             more: false,
             began: now,
             next_tick: now + pace.tick,
@@ -115,6 +117,7 @@ impl Live {
             seen += io.counts;
             events.push(Event::Io(io));
         }
+        lost.add("rows_full", interval.overflow.operations());
         // The promise that is checked at every tick. It can not break but by a
         // bug; then it must show.
         lost.add("unbalanced", u64::from(seen != interval.total));
@@ -133,6 +136,12 @@ impl Live {
 }
 
 impl EventSource for Live {
+    fn started(&mut self) {
+        if let Err(error) = privileges::give_up(self.has_command) {
+            log::warn!("cannot give up the privileges that are not needed any more: {error}");
+        }
+    }
+
     async fn next(&mut self, events: &mut Vec<Event>) -> Result<Status, Failure> {
         let latency = if self.more {
             Duration::ZERO

@@ -23,6 +23,10 @@ pub enum Status {
     reason = "used with concrete types on a current-thread runtime only"
 )]
 pub trait EventSource {
+    /// All is set up, and the command to trace has been started: what only that
+    /// needed can be given up.
+    fn started(&mut self) {}
+
     /// Waits until there is something to do, and appends what happened. Dropping
     /// the future while it waits loses nothing.
     async fn next(&mut self, events: &mut Vec<Event>) -> Result<Status, Failure>;
