@@ -16,6 +16,7 @@ mod mix;
 mod own_process;
 mod pid_namespace;
 mod pread;
+mod privileges;
 mod service_opens;
 mod start_up;
 mod tables;
@@ -42,6 +43,7 @@ pub struct Scenario {
 pub fn all() -> impl Iterator<Item = &'static Scenario> {
     [
         usage::SCENARIOS,
+        privileges::SCENARIOS,
         start_up::SCENARIOS,
         temp_files::SCENARIOS,
         service_opens::SCENARIOS,
