@@ -25,12 +25,33 @@ pub fn text(bytes: &[u8]) -> Cow<'_, str> {
     Cow::Owned(safe)
 }
 
+/// A name that stands by itself: [`text`] whose spaces at either end show as
+/// `\x20`, for beside a column's padding or the end of a line nobody sees them.
+pub fn name(bytes: &[u8]) -> Cow<'_, str> {
+    const SPACE: &str = "\\x20";
+    let is_space = |byte: &&u8| **byte == b' ';
+    let before = bytes.iter().take_while(is_space).count();
+    let rest = &bytes[before..];
+    let after = rest.iter().rev().take_while(is_space).count();
+    let inner = text(&rest[..rest.len() - after]);
+    if before + after == 0 {
+        return inner;
+    }
+    [&SPACE.repeat(before), &*inner, &SPACE.repeat(after)]
+        .concat()
+        .into()
+}
+
 /// Appends a path as people see it.
 pub fn path(path: &FilePath, cell: &mut String) {
     if path.cut && !path.bytes.starts_with(b"/") {
         cell.push_str("…/");
     }
-    cell.push_str(&text(&path.bytes));
+    // A file may be called so without being it.
+    match path.bytes.strip_suffix(b" (deleted)") {
+        Some(stem) => cell.extend([&*name(stem), "\\x20(deleted)"]),
+        None => cell.push_str(&name(&path.bytes)),
+    }
     if path.deleted {
         cell.push_str(" (deleted)");
     }
@@ -57,30 +78,42 @@ pub fn is_unsafe(character: char) -> bool {
     character.is_control() || is_deceptive(character)
 }
 
-/// C1 controls, and characters without a shape that reorder, hide or split text:
-/// bidirectional controls, zero-width ones, line separators, tags, variation
-/// selectors and the like.
+/// C1 controls, and characters without a shape of their own, which reorder, hide,
+/// split or imitate text: bidirectional controls, zero-width ones, line separators,
+/// tags, variation selectors, every space but the plain one (general category Zs),
+/// what is drawn as blank, and noncharacters.
 fn is_deceptive(character: char) -> bool {
-    matches!(
-        u32::from(character),
-        0x80..=0x9f
-            | 0xad
-            | 0x34f
-            | 0x61c
-            | 0x115f..=0x1160
-            | 0x17b4..=0x17b5
-            | 0x180b..=0x180f
-            | 0x200b..=0x200f
-            | 0x2028..=0x202e
-            | 0x2060..=0x206f
-            | 0x3164
-            | 0xfe00..=0xfe0f
-            | 0xfeff
-            | 0xffa0
-            | 0xfff0..=0xfffb
-            | 0x1d173..=0x1d17a
-            | 0xe0000..=0xe0fff
-    )
+    let code = u32::from(character);
+    let nothing = code & 0xfffe == 0xfffe;
+    nothing
+        || matches!(
+            code,
+            0x80..=0xa0
+                | 0xad
+                | 0x34f
+                | 0x61c
+                | 0x115f..=0x1160
+                | 0x1680
+                | 0x17b4..=0x17b5
+                | 0x180b..=0x180f
+                | 0x2000..=0x200f
+                | 0x2028..=0x202f
+                | 0x205f..=0x206f
+                | 0x2800
+                | 0x3000
+                | 0x3164
+                | 0xfdd0..=0xfdef
+                | 0xfe00..=0xfe0f
+                | 0xfeff
+                | 0xffa0
+                | 0xfff0..=0xfffb
+                | 0x13430..=0x1343f
+                | 0x16fe4
+                | 0x1bca0..=0x1bca3
+                | 0x1d159
+                | 0x1d173..=0x1d17a
+                | 0xe0000..=0xe0fff
+        )
 }
 
 #[cfg(test)]
@@ -103,6 +136,51 @@ mod tests {
             text("a\u{202e}b\u{9b}c".as_bytes()),
             "a\\u{202e}b\\u{009b}c"
         );
+    }
+
+    #[test]
+    fn what_looks_like_nothing_or_like_a_space_shows() {
+        let blanks = "\u{a0}\u{1680}\u{2000}\u{2003}\u{200a}\u{202f}\u{205f}\u{3000}\u{2800}\
+                      \u{3164}\u{ffa0}\u{115f}\u{1160}\u{ad}\u{1d159}\u{ffff}\u{10fffe}";
+        for blank in blanks.chars() {
+            let shown = format!("a\\u{{{:04x}}}b", u32::from(blank));
+            assert_eq!(text(format!("a{blank}b").as_bytes()), shown);
+        }
+        // These have a shape.
+        for shape in "\u{fffc}\u{fffd}\u{600}\u{2801}\u{3001}\u{1100}\u{e000}".chars() {
+            assert_eq!(text(shape.to_string().as_bytes()), shape.to_string());
+        }
+    }
+
+    #[test]
+    fn spaces_at_the_ends_of_a_name_show() {
+        assert_eq!(name(b"tokio worker"), "tokio worker");
+        assert_eq!(name(b"  a b "), "\\x20\\x20a b\\x20");
+        assert_eq!(name(b"  "), "\\x20\\x20");
+        assert_eq!(name(b""), "");
+        assert_eq!(name(b" \xff "), "\\x20\\xff\\x20");
+    }
+
+    #[test]
+    fn no_name_passes_for_a_deleted_file() {
+        let shown = |bytes: &'static [u8], deleted| {
+            let mut cell = String::new();
+            let bytes = bytes::Bytes::from_static(bytes);
+            path(
+                &FilePath {
+                    bytes,
+                    deleted,
+                    ..FilePath::default()
+                },
+                &mut cell,
+            );
+            cell
+        };
+        assert_eq!(shown(b"/a", true), "/a (deleted)");
+        assert_eq!(shown(b"/a ", true), "/a\\x20 (deleted)");
+        assert_eq!(shown(b"/a (deleted)", false), "/a\\x20(deleted)");
+        assert_eq!(shown(b"/a (deleted)", true), "/a\\x20(deleted) (deleted)");
+        assert_eq!(shown(b"/a (deleted) b", false), "/a (deleted) b");
     }
 
     proptest! {

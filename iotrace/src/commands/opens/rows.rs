@@ -47,7 +47,7 @@ const TID: Column<Row> = column!("TID", 7, Left, |row, cell| {
     let _ = write!(cell, "{}", row.open.thread.tid);
 });
 const COMM: Column<Row> = column!("COMM", 15, Left, |row, cell| {
-    cell.push_str(&sanitize::text(&row.open.thread.comm));
+    cell.push_str(&sanitize::name(&row.open.thread.comm));
 });
 const FD: Column<Row> = column!("FD", 4, Right, |row, cell| {
     let _ = match row.open.result {

@@ -123,7 +123,7 @@ pub fn headlines(tick: &TickRow, width: Option<usize>) -> String {
 const PID: Column<Row> = column!("PID", 7, Left, |row, cell| number(row.pid, cell));
 const TID: Column<Row> = column!("TID", 7, Left, |row, cell| number(row.tid, cell));
 const COMM: Column<Row> = column!("COMM", 15, Left, |row, cell| {
-    cell.push_str(&sanitize::text(row.comm.as_deref().unwrap_or_default()));
+    cell.push_str(&sanitize::name(row.comm.as_deref().unwrap_or_default()));
 });
 const READS: Column<Row> = column!("READS", 7, Right, |row, cell| {
     let _ = write!(cell, "{}", row.counts.reads);
