@@ -16,13 +16,19 @@ use nix::{
 };
 use tokio::io::{Interest, unix::AsyncFd};
 
-/// Tells people something, on stderr. A name in a message is no safer than one in
-/// a table. When nobody listens there is nobody to complain to.
+/// Tells people something, on stderr. When nobody listens there is nobody to
+/// complain to.
 pub fn tell(message: &str) {
-    let mut stderr = io::stderr().lock();
-    for line in message.lines() {
-        let _ = writeln!(stderr, "iotrace: {}", sanitize::text(line.as_bytes()));
-    }
+    let _ = io::stderr().lock().write_all(told(message).as_bytes());
+}
+
+/// The lines of a message as [`tell`] prints them. A name in a message is no safer
+/// than one in a table.
+pub fn told(message: &str) -> String {
+    message
+        .lines()
+        .map(|line| format!("iotrace: {}\n", sanitize::text(line.as_bytes())))
+        .collect()
 }
 
 /// Where a command writes to. Collects what it prints, so that neither a table
