@@ -111,7 +111,8 @@ pub struct FilePath {
     pub claimed: bool,
 }
 
-/// Operations and bytes.
+/// Operations and bytes. Sums stop at the largest number rather than start again:
+/// writing to `/dev/null` costs so little that a day is enough to get there.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Counts {
     /// Reads that did not fail.
@@ -127,12 +128,12 @@ pub struct Counts {
 impl Counts {
     /// Bytes in both directions.
     pub fn bytes(&self) -> u64 {
-        self.read_bytes + self.write_bytes
+        self.read_bytes.saturating_add(self.write_bytes)
     }
 
     /// Operations in both directions.
     pub fn operations(&self) -> u64 {
-        self.reads + self.writes
+        self.reads.saturating_add(self.writes)
     }
 
     /// What is left without `part`, or `None` when it is more than the whole.
@@ -148,10 +149,10 @@ impl Counts {
 
 impl AddAssign for Counts {
     fn add_assign(&mut self, other: Self) {
-        self.reads += other.reads;
-        self.writes += other.writes;
-        self.read_bytes += other.read_bytes;
-        self.write_bytes += other.write_bytes;
+        self.reads = self.reads.saturating_add(other.reads);
+        self.writes = self.writes.saturating_add(other.writes);
+        self.read_bytes = self.read_bytes.saturating_add(other.read_bytes);
+        self.write_bytes = self.write_bytes.saturating_add(other.write_bytes);
     }
 }
 

@@ -67,8 +67,11 @@ impl Slot<'_> {
             .extend_from_slice(digits.format(value).as_bytes());
     }
 
-    /// A number with a fraction of four digits.
+    /// A number with a fraction of four digits. JSON has no word for what is none.
     pub fn fraction(mut self, value: f64) {
+        if !value.is_finite() {
+            return;
+        }
         let text = format!("{value:.4}");
         self.key().extend_from_slice(text.as_bytes());
     }
