@@ -41,6 +41,11 @@ impl NameFilter {
     }
 }
 
+/// Most bytes of a pattern, as of a path (`PATH_MAX`, include/uapi/linux/limits.h).
+const LONGEST: usize = 4096;
+/// Most lists of alternatives in a pattern.
+const ALTERNATIVES: usize = 64;
+
 /// Parses a pattern: `*` and `?` also match `/`, as people expect of a whole path.
 pub fn glob(pattern: &str) -> Result<GlobMatcher, String> {
     // How the names of files without a path begin.
@@ -50,6 +55,13 @@ pub fn glob(pattern: &str) -> Result<GlobMatcher, String> {
     {
         return Err(format!(
             "'{pattern}' would match no file: a pattern is for the whole path, so begin it with / or *"
+        ));
+    }
+    // Deeper ones are too much for the stack or for the regular expression behind
+    // them, which is made without a way to fail.
+    if pattern.len() > LONGEST || pattern.matches('{').count() > ALTERNATIVES {
+        return Err(format!(
+            "a pattern may have up to {LONGEST} bytes and {ALTERNATIVES} times '{{'"
         ));
     }
     Glob::new(pattern)
