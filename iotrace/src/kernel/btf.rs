@@ -3,10 +3,11 @@
 //!
 //! vmlinux holds some 150,000 types. One pass remembers where each starts and
 //! looks only at the names that are wanted, which takes a few milliseconds and no
-//! memory for the rest.
+//! memory for the rest. Users may hand in any file: what it says is believed only
+//! within bounds, so that none takes for ever.
 //! Format: Documentation/bpf/btf.rst.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, ops::Range};
 
 use thiserror::Error;
 
@@ -32,6 +33,16 @@ const KIND_LAST: u32 = KIND_ENUM64;
 
 /// Longest chain of anonymous members, typedefs and qualifiers that is followed.
 const DEPTH: usize = 16;
+/// Most members that are looked at for one name. Anonymous structs that contain
+/// each other would otherwise have more of them than anyone can wait for.
+const MEMBERS: u32 = 1 << 17;
+/// Most structs of one name; the kernel has one or two.
+const NAMESAKES: usize = 16;
+/// Most arguments of a function.
+const ARGUMENTS: usize = 64;
+/// Longest name (`KSYM_NAME_LEN`, include/linux/kallsyms.h). What is longer is cut,
+/// and so is none that is wanted.
+const NAME: usize = 512;
 
 /// The bytes are not BTF that this reader understands.
 #[derive(Debug, Error, PartialEq, Eq)]
@@ -50,7 +61,8 @@ pub enum BtfError {
 /// An index of the wanted part of a BTF blob.
 pub struct Btf {
     data: Vec<u8>,
-    strings: usize,
+    /// Where names are.
+    strings: Range<usize>,
     /// Where type `n + 1` starts.
     types: Vec<u32>,
     structs: HashMap<String, Vec<u32>>,
@@ -80,7 +92,7 @@ impl Btf {
             return Err(BtfError::NoHeader);
         }
         let mut btf = Self {
-            strings: 0,
+            strings: 0..0,
             types: Vec::new(),
             structs: HashMap::new(),
             functions: HashMap::new(),
@@ -89,8 +101,9 @@ impl Btf {
         let head = btf.word(4)? as usize;
         let start = head + btf.word(8)? as usize;
         let end = start + btf.word(12)? as usize;
-        btf.strings = head + btf.word(16)? as usize;
-        if end > btf.data.len() || btf.strings > btf.data.len() {
+        let names = head + btf.word(16)? as usize;
+        btf.strings = names..names + btf.word(20)? as usize;
+        if end > btf.data.len() || btf.strings.end > btf.data.len() {
             return Err(BtfError::Cut(btf.data.len()));
         }
         let wanted: HashMap<&[u8], &str> = wanted
@@ -118,7 +131,10 @@ impl Btf {
                 if ty.kind == KIND_FUNC {
                     self.functions.insert((*name).to_owned(), id);
                 } else {
-                    self.structs.entry((*name).to_owned()).or_default().push(id);
+                    let ids = self.structs.entry((*name).to_owned()).or_default();
+                    if ids.len() < NAMESAKES {
+                        ids.push(id);
+                    }
                 }
             }
             let per_item = match ty.kind {
@@ -150,8 +166,8 @@ impl Btf {
             let mut at = *id;
             let mut bits = 0;
             for name in &names {
-                let (offset, ty) = self.member(at, name.as_bytes(), DEPTH)?;
-                bits += offset;
+                let (offset, ty) = self.member(at, name.as_bytes(), DEPTH, &mut { MEMBERS })?;
+                bits = offset.checked_add(bits)?;
                 at = ty;
             }
             (bits % 8 == 0).then_some(bits / 8)
@@ -162,7 +178,7 @@ impl Btf {
     pub fn arguments(&self, function: &str) -> Option<Vec<String>> {
         let function = self.get(*self.functions.get(function)?)?;
         let proto = self.get(function.value)?;
-        (proto.kind == KIND_FUNC_PROTO).then_some(())?;
+        (proto.kind == KIND_FUNC_PROTO && proto.len <= ARGUMENTS).then_some(())?;
         (0..proto.len)
             .map(|n| {
                 let name = self.word(proto.body + n * 8).ok()?;
@@ -176,13 +192,14 @@ impl Btf {
         self.functions.get(name).copied()
     }
 
-    /// Bit offset and type of a member.
-    fn member(&self, id: u32, name: &[u8], depth: usize) -> Option<(u32, u32)> {
+    /// Bit offset and type of a member, if it is among the next `left`.
+    fn member(&self, id: u32, name: &[u8], depth: usize, left: &mut u32) -> Option<(u32, u32)> {
         let ty = self.resolve(id)?;
         if depth == 0 || !matches!(ty.kind, KIND_STRUCT | KIND_UNION) {
             return None;
         }
         (0..ty.len).find_map(|n| {
+            *left = left.checked_sub(1)?;
             let at = ty.body + n * 12;
             let member_name = self.word(at).ok()?;
             let member_type = self.word(at + 4).ok()?;
@@ -190,8 +207,8 @@ impl Btf {
             // With the flag set, the upper byte is the width of a bit field.
             let offset = if ty.flag { raw & 0x00ff_ffff } else { raw };
             if member_name == 0 {
-                let (inner, found) = self.member(member_type, name, depth - 1)?;
-                return Some((offset + inner, found));
+                let (inner, found) = self.member(member_type, name, depth - 1, left)?;
+                return Some((offset.checked_add(inner)?, found));
             }
             (self.string(member_name) == name).then_some((offset, member_type))
         })
@@ -234,10 +251,11 @@ impl Btf {
     }
 
     fn string(&self, offset: u32) -> &[u8] {
-        let from = self.data.get(self.strings + offset as usize..);
-        let from = from.unwrap_or_default();
-        let end = from.iter().position(|byte| *byte == 0);
-        &from[..end.unwrap_or(from.len())]
+        let from = self.strings.start + offset as usize;
+        let to = self.strings.end.min(from + NAME);
+        let bytes = self.data.get(from..to).unwrap_or_default();
+        let end = bytes.iter().position(|byte| *byte == 0);
+        &bytes[..end.unwrap_or(bytes.len())]
     }
 }
 

@@ -2,7 +2,7 @@
 //! programs. Nothing else does.
 
 mod attach;
-mod btf;
+pub mod btf;
 mod counters;
 mod facts;
 mod load;
