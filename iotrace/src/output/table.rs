@@ -159,7 +159,10 @@ fn tail(text: &str, width: usize) -> std::borrow::Cow<'_, str> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+    use crate::output::sanitize;
 
     const COLUMNS: [Column<(u32, &str)>; 2] = [
         Column {
@@ -215,6 +218,41 @@ mod tests {
     fn no_line_is_wider_than_the_terminal() {
         for width in 1..40 {
             assert!(line(Some(width)).trim_end().width() <= width, "{width}");
+        }
+    }
+
+    const NAMES: [Column<[Vec<u8>; 2]>; 2] = [
+        Column {
+            title: "COMM",
+            width: 15,
+            align: Align::Left,
+            cell: |row, cell| cell.push_str(&sanitize::name(&row[0])),
+        },
+        Column {
+            title: "FILE",
+            width: 0,
+            align: Align::Left,
+            cell: |row, cell| cell.push_str(&sanitize::name(&row[1])),
+        },
+    ];
+
+    proptest! {
+        #[test]
+        fn no_name_makes_a_line_wider_or_two_of_it(
+            text: [String; 2], bytes: Vec<u8>, width in 1usize..100, fit: bool,
+        ) {
+            let [comm, path] = text.map(String::into_bytes);
+            let row = [comm, [path, bytes].concat()];
+            let mut table = Table::new(&NAMES, Some(width));
+            if fit {
+                table.fit(std::slice::from_ref(&row));
+            }
+            let mut out = Vec::new();
+            table.row(&mut out, &row);
+            let line = String::from_utf8(out).expect("UTF-8");
+            let line = line.strip_suffix('\n').expect("a line");
+            prop_assert!(!line.contains(sanitize::is_unsafe), "{line:?}");
+            prop_assert!(line.width() <= width, "{line:?}");
         }
     }
 }
