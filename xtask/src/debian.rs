@@ -1,7 +1,7 @@
 //! Debian packages of any suite, unpacked below `target/` and never installed.
 //!
 //! apt does the work (mirror, signatures, hashes, proxies) with an index of its own in
-//! `target/apt/SUITE`, so nothing of the machine's apt changes and no root is needed. The mirror
+//! `target/apt/ARCHITECTURE/SUITE`, so nothing of the machine's apt changes and no root is needed. The mirror
 //! is the one that the machine's own apt sources name.
 
 mod sources;
@@ -13,6 +13,7 @@ use std::process::Command;
 
 use anyhow::{Context, Result, bail};
 
+use crate::arch::Arch;
 use crate::process::{self, fresh_dir, write};
 use crate::workspace::{self, display};
 
@@ -23,7 +24,7 @@ pub struct Package {
     pub version: String,
 }
 
-/// The `main` part of one suite.
+/// The `main` part of one suite, for one architecture.
 pub struct Archive {
     suite: String,
     dir: PathBuf,
@@ -31,14 +32,14 @@ pub struct Archive {
 
 impl Archive {
     /// Fetches the index of `suite`.
-    pub fn open(suite: &str) -> Result<Self> {
+    pub fn open(arch: Arch, suite: &str) -> Result<Self> {
         if !process::on_path("apt-get") || !process::on_path("dpkg") {
             bail!(
                 "fetching from Debian's {suite} needs apt-get and dpkg, which this system has not"
             );
         }
         let source = sources::debian()?;
-        let dir = workspace::target("apt").join(suite);
+        let dir = workspace::target("apt").join(arch.name()).join(suite);
         for part in ["state/lists/partial", "cache/archives/partial"] {
             let part = dir.join(part);
             fs::create_dir_all(&part)
@@ -46,13 +47,14 @@ impl Archive {
         }
         write(&dir.join("status"), "")?;
         write(&dir.join("sources.list"), source.line(suite))?;
-        write(&dir.join("apt.conf"), config(&dir))?;
+        write(&dir.join("apt.conf"), config(&dir, arch))?;
         let archive = Self {
             suite: suite.to_owned(),
             dir,
         };
         eprintln!(
-            "xtask: fetching the package index of Debian {suite} into {}",
+            "xtask: fetching the package index of Debian {suite} ({}) into {}",
+            arch.debian(),
             display(&archive.dir)
         );
         let mut update = archive.apt("apt-get");
@@ -63,8 +65,8 @@ impl Archive {
     }
 
     /// The suite that this machine was installed from, whose libraries fit ours.
-    pub fn host() -> Result<Self> {
-        Self::open(&sources::host_suite()?)
+    pub fn host(arch: Arch) -> Result<Self> {
+        Self::open(arch, &sources::host_suite()?)
     }
 
     /// The newest package whose name begins with `prefix` and which `fits`.
@@ -130,8 +132,9 @@ impl Archive {
 }
 
 /// apt's configuration: its whole state in `dir`, and none of the machine's pins and hooks.
-fn config(dir: &Path) -> String {
+fn config(dir: &Path, arch: Arch) -> String {
     let dir = dir.display();
+    let arch = arch.debian();
     format!(
         r#"Dir::State "{dir}/state";
 Dir::State::status "{dir}/status";
@@ -141,6 +144,9 @@ Dir::Etc::SourceParts "/dev/null";
 Dir::Etc::Preferences "/dev/null";
 Dir::Etc::PreferencesParts "/dev/null";
 APT::Sandbox::User "root";
+APT::Architecture "{arch}";
+#clear APT::Architectures;
+APT::Architectures {{ "{arch}"; }};
 #clear APT::Update::Pre-Invoke;
 #clear APT::Update::Post-Invoke;
 #clear APT::Update::Post-Invoke-Success;

@@ -3,6 +3,8 @@
 //! Called as `cargo xtask COMMAND` (an alias in `.cargo/config.toml`). Whatever is downloaded
 //! or built on the way lies below `target/`, and stderr says so.
 
+mod arch;
+mod binaries;
 mod build_ebpf;
 mod check_ebpf;
 mod debian;

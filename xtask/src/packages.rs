@@ -1,5 +1,6 @@
 //! Programs that the tests need and a plain system has not.
 
+use std::path::Path;
 use std::process::Command;
 
 use anyhow::{Result, bail};
@@ -11,8 +12,20 @@ pub fn ensure(program: &str, package: &str) -> Result<()> {
     if process::on_path(program) {
         return Ok(());
     }
+    install(program, package)
+}
+
+/// The same for a file that is no program.
+pub fn ensure_file(path: &str, package: &str) -> Result<()> {
+    if Path::new(path).exists() {
+        return Ok(());
+    }
+    install(path, package)
+}
+
+fn install(what: &str, package: &str) -> Result<()> {
     if !process::is_root() || !process::on_path("apt-get") {
-        bail!("{program} is not installed; Debian has it in the package {package}");
+        bail!("{what} is not installed; Debian has it in the package {package}");
     }
     eprintln!("xtask: installing the package {package} into the system");
     process::run(Command::new("apt-get").args(["--quiet=2", "update"]))?;

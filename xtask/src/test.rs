@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 
-use crate::workspace::{self, release_binary};
-use crate::{check_ebpf, packages, process, vm};
+use crate::arch::Arch;
+use crate::{binaries, check_ebpf, packages, process, vm, workspace};
 
 #[derive(clap::Args)]
 pub struct Args {
@@ -84,10 +84,10 @@ fn here(tally: &mut Tally) -> Result<()> {
     }
     // The story's own service is a Python program.
     packages::ensure("python3", "python3")?;
-    vm::build_binaries()?;
-    let mut child = Command::new(release_binary("iotrace-tests"))
+    binaries::build(Arch::HOST)?;
+    let mut child = Command::new(binaries::path(Arch::HOST, "iotrace-tests"))
         .args(["run", "--backend", "syscall", "--iotrace"])
-        .arg(release_binary("iotrace"))
+        .arg(binaries::path(Arch::HOST, "iotrace"))
         .stdout(Stdio::piped())
         .spawn()
         .context("cannot start iotrace-tests")?;
@@ -115,7 +115,9 @@ fn in_vm(tally: &mut Tally) -> Result<()> {
         "/bin/iotrace",
     ];
     let mut output = Output::default();
-    let code = vm::boot(&vm::Args::new(VM_KERNEL, &command), &mut |bytes| {
+    let system = vm::System::prepare(Arch::X86_64, VM_KERNEL)?;
+    let timeout = Duration::from_secs(900);
+    let code = system.run(&command, timeout, "console", &mut |bytes| {
         output.pass(bytes)
     })?;
     output.finish(tally, Some(code.into()))

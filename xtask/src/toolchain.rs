@@ -6,6 +6,7 @@ use std::process::Command;
 
 use anyhow::{Context, Result, bail};
 
+use crate::arch::Arch;
 use crate::debian::Archive;
 use crate::process;
 use crate::workspace::{self, display};
@@ -144,7 +145,7 @@ fn debian_rust_src() -> Result<PathBuf> {
     let dir = workspace::target("tools/rust-src");
     let source = dir.join(format!("usr/src/rustc-{RUST}"));
     if !source.is_dir() {
-        let archive = Archive::open("trixie-backports")?;
+        let archive = Archive::open(Arch::HOST, "trixie-backports")?;
         let package = archive.newest("rust-src", |package| {
             package.name == "rust-src" && package.version.starts_with(&format!("{RUST}+dfsg"))
         })?;

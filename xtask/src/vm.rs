@@ -15,8 +15,10 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 
-use crate::workspace;
-use crate::{packages, process};
+use crate::arch::Arch;
+use crate::{binaries, packages, workspace};
+
+pub use qemu::Sink;
 
 /// A run takes longer than this only when it hangs.
 const TIMEOUT: u64 = 900;
@@ -28,6 +30,19 @@ pub struct Args {
     /// Kernel: 5.10, 6.1, 6.12, 7.2, or the path of a vmlinuz
     #[arg(long, default_value = "6.12")]
     kernel: String,
+    /// Architecture of the machine
+    #[arg(long, default_value_t = Arch::HOST)]
+    arch: Arch,
+    #[command(flatten)]
+    options: Options,
+    /// The command and its arguments
+    #[arg(required = true, last = true, value_name = "COMMAND")]
+    command: Vec<OsString>,
+}
+
+/// What of a machine can be chosen.
+#[derive(clap::Args)]
+struct Options {
     /// Number of processors
     #[arg(long, default_value_t = CPUS, value_name = "N")]
     cpus: u32,
@@ -40,27 +55,18 @@ pub struct Args {
     /// Let the clock tick once per instruction, on one processor: the same times on every run
     #[arg(long)]
     icount: bool,
-    /// Put a file into the machine, with the libraries that it needs (may be repeated)
+    /// More words for the kernel's command line, such as `preempt=full`
+    #[arg(
+        long,
+        default_value = "",
+        value_name = "KERNEL ARGS",
+        hide_default_value = true
+    )]
+    append: String,
+    /// Put a file into the machine, with the libraries that it needs (may be repeated); for a
+    /// foreign architecture without them
     #[arg(long = "file", value_name = "HOSTPATH:GUESTPATH")]
     files: Vec<ExtraFile>,
-    /// The command and its arguments
-    #[arg(required = true, last = true, value_name = "COMMAND")]
-    command: Vec<OsString>,
-}
-
-impl Args {
-    /// `command` on `kernel`, the rest as without any option.
-    pub fn new(kernel: &str, command: &[&str]) -> Self {
-        Self {
-            kernel: kernel.to_owned(),
-            cpus: CPUS,
-            memory: MEMORY,
-            timeout: TIMEOUT,
-            icount: false,
-            files: Vec::new(),
-            command: command.iter().map(OsString::from).collect(),
-        }
-    }
 }
 
 /// A file of the host and its absolute path in the guest.
@@ -87,43 +93,89 @@ impl FromStr for ExtraFile {
 /// Runs the command with its output on our stdout; returns its exit code.
 pub fn run(args: &Args) -> Result<u8> {
     let mut stdout = std::io::stdout();
-    boot(args, &mut |bytes| {
+    let system = System::prepare(args.arch, &args.kernel)?;
+    system.boot(&args.options, &args.command, "console", &mut |bytes| {
         stdout.write_all(bytes)?;
         stdout.flush()
     })
 }
 
-/// The same with the output going to `sink`.
-pub fn boot(args: &Args, sink: &mut qemu::Sink<'_>) -> Result<u8> {
-    build_binaries()?;
-    packages::ensure(qemu::QEMU, "qemu-system-x86")?;
-    packages::ensure("mkfs.ext4", "e2fsprogs")?;
-    let base = guest::Base::prepare()?;
-    let kernel = kernel::Kernel::find(&args.kernel)?;
-    let modules = kernel.modules(&base)?;
-    let initramfs = guest::initramfs(&base, &modules, &args.files, &args.command)?;
-    let machine = qemu::Machine {
-        kernel: kernel.image,
-        initramfs,
-        cpus: args.cpus,
-        memory_mib: args.memory,
-        icount: args.icount,
-        timeout: Duration::from_secs(args.timeout),
-    };
-    machine
-        .run(sink)
-        .with_context(|| format!("the virtual machine with kernel {} failed", args.kernel))
+/// All that the machines of one kernel share: fetched, built, and ready to boot.
+pub struct System {
+    arch: Arch,
+    kernel: kernel::Kernel,
+    modules: Vec<kernel::Module>,
+    base: guest::Base,
 }
 
-/// Builds what the live scenarios need, on this machine and in the guest.
-pub fn build_binaries() -> Result<()> {
-    process::run(workspace::cargo().args([
-        "build",
-        "--quiet",
-        "--release",
-        "--package=iotrace",
-        "--package=iotrace-tests",
-    ]))
+impl System {
+    /// Fetches and builds what is missing.
+    pub fn prepare(arch: Arch, kernel: &str) -> Result<Self> {
+        binaries::build(arch)?;
+        let qemu = qemu::model(arch);
+        packages::ensure(qemu.program, qemu.package)?;
+        packages::ensure("mkfs.ext4", "e2fsprogs")?;
+        let base = guest::Base::prepare(arch)?;
+        let kernel = kernel::Kernel::find(arch, kernel)?;
+        let modules = kernel.modules()?;
+        Ok(Self {
+            arch,
+            kernel,
+            modules,
+            base,
+        })
+    }
+
+    /// Runs `command` in a machine of its own, with the output going to `sink` and the console to
+    /// `target/vm/LOG.log`; returns its exit code. A machine that runs longer than `timeout` is
+    /// stopped, which is an error.
+    pub fn run(
+        &self,
+        command: &[&str],
+        timeout: Duration,
+        log: &str,
+        sink: &mut Sink<'_>,
+    ) -> Result<u8> {
+        let options = Options {
+            cpus: CPUS,
+            memory: MEMORY,
+            timeout: timeout.as_secs(),
+            icount: false,
+            append: String::new(),
+            files: Vec::new(),
+        };
+        let command: Vec<_> = command.iter().map(OsString::from).collect();
+        self.boot(&options, &command, log, sink)
+    }
+
+    fn boot(
+        &self,
+        options: &Options,
+        command: &[OsString],
+        log: &str,
+        sink: &mut Sink<'_>,
+    ) -> Result<u8> {
+        let machine = qemu::Machine {
+            arch: self.arch,
+            kernel: &self.kernel.image,
+            initramfs: guest::initramfs(&self.base, &self.modules, &options.files, command)?,
+            cpus: options.cpus,
+            memory_mib: options.memory,
+            icount: options.icount,
+            append: &options.append,
+            timeout: Duration::from_secs(options.timeout),
+            log: workspace::target("vm").join(format!("{log}.log")),
+        };
+        machine.run(sink).with_context(|| {
+            let kernel = workspace::display(&self.kernel.image);
+            format!("the virtual machine with kernel {kernel} failed")
+        })
+    }
+}
+
+/// Where what the machines of an architecture need is kept.
+fn cache(arch: Arch) -> PathBuf {
+    workspace::target("vm").join(arch.name())
 }
 
 #[cfg(test)]

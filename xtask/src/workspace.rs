@@ -14,11 +14,6 @@ pub fn target(path: impl AsRef<Path>) -> PathBuf {
     root().join("target").join(path)
 }
 
-/// A release binary of the workspace.
-pub fn release_binary(name: &str) -> PathBuf {
-    target("release").join(name)
-}
-
 /// `path` as messages show it: relative to the root where that is possible.
 pub fn display(path: &Path) -> std::path::Display<'_> {
     path.strip_prefix(root()).unwrap_or(path).display()

@@ -13,25 +13,33 @@ use super::ExtraFile;
 use super::cpio::Archive;
 use super::kernel::Module;
 use super::libraries::{Library, libraries};
-use crate::debian;
+use crate::arch::Arch;
 use crate::process::{self, read};
-use crate::workspace::{self, display, release_binary};
+use crate::workspace::{self, display};
+use crate::{binaries, debian};
 
-/// The unpacked Debian packages that every guest gets.
+/// The unpacked Debian packages that every guest of an architecture gets.
 pub struct Base {
+    arch: Arch,
     dir: PathBuf,
-    /// A static program, which runs on the host as well.
-    pub busybox: PathBuf,
+    busybox: PathBuf,
     /// `usr/bin/python3.N`.
     python: PathBuf,
 }
 
+/// The decompressed content of an `.xz` file: the static busybox of this machine's guests is
+/// always there to do it.
+pub fn unxz(path: &Path) -> Result<Vec<u8>> {
+    let base = Base::prepare(Arch::HOST)?;
+    process::output_bytes(Command::new(base.busybox).args(["xz", "-dc"]).arg(path))
+}
+
 impl Base {
     /// Finds the packages, or fetches them from the host's own suite: its libraries fit ours.
-    pub fn prepare() -> Result<Self> {
-        let dir = workspace::target("vm/base");
+    pub fn prepare(arch: Arch) -> Result<Self> {
+        let dir = super::cache(arch).join("base");
         if !dir.is_dir() {
-            fetch(&dir)?;
+            fetch(arch, &dir)?;
         }
         let program = |names: &dyn Fn(&str) -> bool| {
             let bins = [dir.join("bin"), dir.join("usr/bin")];
@@ -43,25 +51,21 @@ impl Base {
         Ok(Self {
             busybox: program(&|name| name == "busybox")?,
             python: program(&|name| name.starts_with("python3."))?,
+            arch,
             dir,
         })
     }
-
-    /// The decompressed content of an `.xz` file; the guest's busybox is always there to do it.
-    pub fn unxz(&self, path: &Path) -> Result<Vec<u8>> {
-        process::output_bytes(Command::new(&self.busybox).args(["xz", "-dc"]).arg(path))
-    }
 }
 
-fn fetch(dir: &Path) -> Result<()> {
-    let archive = debian::Archive::host()?;
+fn fetch(arch: Arch, dir: &Path) -> Result<()> {
+    let archive = debian::Archive::host(arch)?;
     let python = archive.newest("python3.", |package| {
         let version = package.name.strip_prefix("python3.");
         let version = version.and_then(|rest| rest.strip_suffix("-minimal"));
         version.is_some_and(|version| version.parse::<u32>().is_ok())
     })?;
     let stdlib = python.name.replace("-minimal", "-stdlib");
-    let names = [
+    let mut names = vec![
         python.name.clone(),
         format!("lib{}", python.name),
         format!("lib{stdlib}"),
@@ -70,6 +74,9 @@ fn fetch(dir: &Path) -> Result<()> {
         "libexpat1".to_owned(),
         "zlib1g".to_owned(),
     ];
+    if arch != Arch::HOST {
+        names.extend(["libc6", "libgcc-s1"].map(str::to_owned));
+    }
     let packages = names
         .iter()
         .map(|name| archive.newest(name, |package| package.name == *name))
@@ -107,19 +114,19 @@ pub fn initramfs(
         archive.file(&path, false, module.content.as_slice());
     }
 
+    if !base.dir.join("lib").is_dir() {
+        // Newer suites' packages have it all in /usr, but programs name their loader in /lib.
+        archive.link("lib", "usr/lib");
+    }
     for part in ["lib", "usr/lib"] {
         add_tree(&mut archive, &base.dir, &base.dir.join(part))?;
     }
     archive.file("bin/busybox", true, read(&base.busybox)?);
     archive.link("bin/sh", "busybox");
     add_program(&mut archive, base, &base.python, "usr/bin/python3")?;
-    for name in ["iotrace", "iotrace-tests"] {
-        add_program(
-            &mut archive,
-            base,
-            &release_binary(name),
-            &format!("bin/{name}"),
-        )?;
+    for name in binaries::NAMES {
+        let host = binaries::path(base.arch, name);
+        add_program(&mut archive, base, &host, &format!("bin/{name}"))?;
     }
     for file in files {
         add_program(&mut archive, base, &file.host, &file.guest)?;
@@ -165,7 +172,8 @@ fn add_program(archive: &mut Archive, base: &Base, host: &Path, guest: &str) -> 
     let content = read(host)?;
     let is_elf = content.starts_with(b"\x7fELF");
     archive.file(guest, is_executable(host)?, content);
-    if !is_elf {
+    // ldd knows this machine's programs alone; for others the packages must have it all.
+    if !is_elf || base.arch != Arch::HOST {
         return Ok(());
     }
     for library in libraries(host)? {

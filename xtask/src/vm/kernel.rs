@@ -6,10 +6,11 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 
-use super::guest::Base;
+use super::guest;
+use crate::arch::Arch;
 use crate::debian::{Archive, Package};
 use crate::process::read;
-use crate::workspace::{self, display};
+use crate::workspace::display;
 
 /// One line of the table of kernels that are tested.
 struct Version {
@@ -48,9 +49,6 @@ const VERSIONS: [Version; 4] = [
     },
 ];
 
-/// What the names of all these packages end with.
-const FLAVOUR: &str = "-cloud-amd64";
-
 /// The disk, and the ports that carry output and verdict. What is built in is not looked for.
 const MODULES: [&str; 5] = [
     "virtio_pci",
@@ -75,11 +73,11 @@ pub struct Module {
 
 impl Kernel {
     /// A kernel by its name in the table, fetched when it is not cached, or by its path.
-    pub fn find(name: &str) -> Result<Self> {
+    pub fn find(arch: Arch, name: &str) -> Result<Self> {
         if let Some(version) = VERSIONS.iter().find(|version| version.name == name) {
-            let packages = workspace::target("vm/kernel").join(name);
+            let packages = super::cache(arch).join("kernel").join(name);
             if !packages.is_dir() {
-                version.fetch(&packages)?;
+                version.fetch(arch, &packages)?;
             }
             let image = find(&packages, &|file| file.starts_with("vmlinuz"))
                 .with_context(|| format!("there is no vmlinuz in {}", display(&packages)))?;
@@ -104,23 +102,17 @@ impl Kernel {
     }
 
     /// The modules that the guest needs, in an order in which they can be loaded.
-    pub fn modules(&self, base: &Base) -> Result<Vec<Module>> {
+    pub fn modules(&self) -> Result<Vec<Module>> {
         let mut wanted = Vec::new();
         if let Some(packages) = &self.packages {
             for name in MODULES {
-                self.add_module(packages, base, name, &mut wanted)?;
+                self.add_module(packages, name, &mut wanted)?;
             }
         }
         Ok(wanted)
     }
 
-    fn add_module(
-        &self,
-        packages: &Path,
-        base: &Base,
-        name: &str,
-        wanted: &mut Vec<Module>,
-    ) -> Result<()> {
+    fn add_module(&self, packages: &Path, name: &str, wanted: &mut Vec<Module>) -> Result<()> {
         let same = |file: &str| {
             let stem = file.split_once(".ko").map(|(stem, _)| stem);
             stem.is_some_and(|stem| stem.replace('-', "_") == name.replace('-', "_"))
@@ -132,12 +124,12 @@ impl Kernel {
             return Ok(());
         };
         let content = if path.extension().is_some_and(|extension| extension == "xz") {
-            base.unxz(&path)?
+            guest::unxz(&path)?
         } else {
             read(&path)?
         };
         for dependency in dependencies(&content) {
-            self.add_module(packages, base, &dependency, wanted)?;
+            self.add_module(packages, &dependency, wanted)?;
         }
         wanted.push(Module {
             name: name.to_owned(),
@@ -148,9 +140,10 @@ impl Kernel {
 }
 
 impl Version {
-    fn fetch(&self, dir: &Path) -> Result<()> {
-        let archive = Archive::open(self.suite)?;
-        let image = archive.newest(self.image, |package| package.name.ends_with(FLAVOUR))?;
+    fn fetch(&self, arch: Arch, dir: &Path) -> Result<()> {
+        let archive = Archive::open(arch, self.suite)?;
+        let flavour = format!("-cloud-{}", arch.debian());
+        let image = archive.newest(self.image, |package| package.name.ends_with(&flavour))?;
         let mut packages = vec![image.clone()];
         if let (Some(modules), Some(rest)) = (self.modules, image.name.strip_prefix(self.image)) {
             packages.push(Package {

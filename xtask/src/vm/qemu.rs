@@ -15,15 +15,48 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, anyhow, bail};
 
 use super::scratch::Scratch;
+use crate::arch::Arch;
 use crate::process::write;
-use crate::workspace::{self, display};
+use crate::workspace::display;
 
-/// The program.
-pub const QEMU: &str = "qemu-system-x86_64";
-/// A plain model, less what software emulation has not and would warn about, and less
-/// `cmpxchg16b`: QEMU 7.2 now and then spoils the flags register there, and the guest's slab
-/// allocator dies of it.
-const CPU: &str = "Haswell-v4,-pcid,-x2apic,-tsc-deadline,-invpcid,-spec-ctrl,-cx16";
+/// What of QEMU depends on the architecture.
+pub struct Model {
+    /// The program.
+    pub program: &'static str,
+    /// The Debian package that it is in.
+    pub package: &'static str,
+    /// The options for the board and its processor.
+    board: &'static [&'static str],
+    /// The kernel's name of the first serial line.
+    console: &'static str,
+}
+
+/// How a machine of `arch` is emulated.
+pub fn model(arch: Arch) -> Model {
+    match arch {
+        Arch::X86_64 => Model {
+            program: "qemu-system-x86_64",
+            package: "qemu-system-x86",
+            // A plain model, less what software emulation has not and would warn about, and less
+            // `cmpxchg16b`: QEMU 7.2 now and then spoils the flags register there, and the
+            // guest's slab allocator dies of it.
+            board: &[
+                "-cpu",
+                "Haswell-v4,-pcid,-x2apic,-tsc-deadline,-invpcid,-spec-ctrl,-cx16",
+            ],
+            console: "ttyS0",
+        },
+        Arch::Aarch64 => Model {
+            program: "qemu-system-aarch64",
+            package: "qemu-system-arm",
+            // Pointers are signed at every call of the kernel; the architecture's own algorithm
+            // is slow in software.
+            board: &["-M", "virt", "-cpu", "max,pauth-impdef=on"],
+            console: "ttyAMA0",
+        },
+    }
+}
+
 /// The guest's processors take turns in one thread: some guests whose processors ran in parallel
 /// (`thread=multi`) hung.
 const ACCELERATOR: &str = "tcg,thread=single";
@@ -32,16 +65,21 @@ const ACCELERATOR: &str = "tcg,thread=single";
 pub type Sink<'a> = dyn FnMut(&[u8]) -> std::io::Result<()> + 'a;
 
 /// What is booted.
-pub struct Machine {
-    pub kernel: PathBuf,
+pub struct Machine<'a> {
+    pub arch: Arch,
+    pub kernel: &'a Path,
     pub initramfs: Vec<u8>,
     pub cpus: u32,
     pub memory_mib: u32,
     pub icount: bool,
+    /// More words for the kernel's command line.
+    pub append: &'a str,
     pub timeout: Duration,
+    /// Where the console's log is left.
+    pub log: PathBuf,
 }
 
-impl Machine {
+impl Machine<'_> {
     /// Boots, passes the output on, and returns the exit code of the command in the guest.
     pub fn run(&self, sink: &mut Sink<'_>) -> Result<u8> {
         let scratch = Scratch::new()?;
@@ -52,7 +90,7 @@ impl Machine {
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .spawn()
-            .with_context(|| format!("cannot start {QEMU}"))?;
+            .context("cannot start QEMU")?;
         let stdout = qemu.stdout.take().context("QEMU has no stdout")?;
         let passed = self.pass_output(stdout, sink);
         if passed.is_err() {
@@ -60,24 +98,25 @@ impl Machine {
             let _ = qemu.kill();
         }
         let verdict = passed.and_then(|()| verdict(qemu, &scratch));
-        let log = workspace::target("vm/console.log");
-        fs::rename(scratch.file("console"), &log).context("QEMU left no console log")?;
+        fs::rename(scratch.file("console"), &self.log).context("QEMU left no console log")?;
         verdict.map_err(|error| {
-            let console = fs::read(&log).unwrap_or_default();
-            let console = explain(&String::from_utf8_lossy(&console), &log);
+            let console = fs::read(&self.log).unwrap_or_default();
+            let console = explain(&String::from_utf8_lossy(&console), &self.log);
             anyhow!("{error:#}\n{console}")
         })
     }
 
     fn command(&self, scratch: &Scratch) -> Command {
-        let mut qemu = Command::new(QEMU);
+        let model = model(self.arch);
+        let mut qemu = Command::new(model.program);
+        qemu.args(model.board);
         qemu.args(["-accel", ACCELERATOR]);
         if self.icount {
             qemu.args(["-smp", "1", "-icount", "shift=0,sleep=off"]);
         } else {
             qemu.args(["-smp", &self.cpus.to_string()]);
         }
-        qemu.args(["-cpu", CPU, "-m", &self.memory_mib.to_string()]);
+        qemu.args(["-m", &self.memory_mib.to_string()]);
         qemu.args([
             "-nodefaults",
             "-no-user-config",
@@ -85,13 +124,14 @@ impl Machine {
             "none",
             "-no-reboot",
         ]);
-        qemu.arg("-kernel").arg(&self.kernel);
+        qemu.arg("-kernel").arg(self.kernel);
         qemu.arg("-initrd").arg(scratch.file("initramfs"));
         // A panic or an oops ends the machine at once.
-        qemu.args([
-            "-append",
-            "console=ttyS0 quiet loglevel=5 panic=-1 oops=panic",
-        ]);
+        let console = model.console;
+        let append = self.append;
+        qemu.arg("-append").arg(format!(
+            "console={console} quiet loglevel=5 panic=-1 oops=panic {append}"
+        ));
         qemu.args(["-serial", &format!("file:{}", scratch.option("console"))]);
         let disk = scratch.option("disk");
         qemu.args([

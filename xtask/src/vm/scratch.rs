@@ -3,6 +3,7 @@
 use std::fs::{self, File};
 use std::path::PathBuf;
 use std::process::Command;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use anyhow::{Context, Result};
 
@@ -20,12 +21,15 @@ impl Scratch {
         let vm = workspace::target("vm");
         for entry in fs::read_dir(&vm).into_iter().flatten().flatten() {
             let name = entry.file_name();
-            let owner = name.to_str().and_then(|name| name.strip_prefix("run-"));
+            let owner = name.to_str().and_then(owner);
             if owner.is_some_and(|pid| !PathBuf::from("/proc").join(pid).exists()) {
-                fs::remove_dir_all(entry.path())?;
+                // Another run may be doing the same.
+                let _ = fs::remove_dir_all(entry.path());
             }
         }
-        let dir = vm.join(format!("run-{}", std::process::id()));
+        static RUNS: AtomicU32 = AtomicU32::new(0);
+        let number = RUNS.fetch_add(1, Ordering::Relaxed);
+        let dir = vm.join(format!("run-{}-{number}", std::process::id()));
         fresh_dir(&dir)?;
         Ok(Self(dir))
     }
@@ -57,9 +61,26 @@ impl Scratch {
     }
 }
 
+/// The process that made a directory of this name.
+fn owner(name: &str) -> Option<&str> {
+    let (pid, _number) = name.strip_prefix("run-")?.split_once('-')?;
+    Some(pid)
+}
+
 impl Drop for Scratch {
     fn drop(&mut self) {
         // Nobody can be told, and it lies below target/.
         let _ = fs::remove_dir_all(&self.0);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_name_tells_the_owner() {
+        assert_eq!(owner("run-12-0"), Some("12"));
+        assert_eq!(owner("x86_64"), None);
     }
 }
