@@ -103,11 +103,10 @@ pub fn initramfs(
         "root:x:0:0::/root:/bin/sh\nnobody:x:65534:65534::/:/bin/sh\n",
     );
     archive.file("etc/group", false, "root:x:0:\nnogroup:x:65534:\n");
-    archive.file(
-        "init",
-        true,
-        read(&workspace::root().join("tests/vm/init"))?,
-    );
+    for (path, source) in [("init", "init"), ("bin/refused", "refused")] {
+        let source = workspace::root().join("tests/vm").join(source);
+        archive.file(path, true, read(&source)?);
+    }
     archive.file("command", false, script(command));
     for (number, module) in modules.iter().enumerate() {
         let path = format!("modules/{number:02}-{}.ko", module.name);

@@ -1,0 +1,183 @@
+//! The matrix: which kernels the scenarios run on, and through which backends.
+
+use std::fmt;
+
+use crate::arch::Arch;
+
+/// The backends that a kernel of the table allows, and those that it does not.
+struct Kernel {
+    name: &'static str,
+    arch: Arch,
+    allows: &'static [&'static str],
+    refuses: &'static [&'static str],
+}
+
+const ALL: &[&str] = &["fentry", "syscall"];
+
+const KERNELS: [Kernel; 4] = [
+    Kernel::with_all("5.10", Arch::X86_64),
+    Kernel::with_all("6.1", Arch::X86_64),
+    Kernel::with_all("6.12", Arch::X86_64),
+    Kernel::with_all("7.2", Arch::X86_64),
+];
+
+impl Kernel {
+    const fn with_all(name: &'static str, arch: Arch) -> Self {
+        Self {
+            name,
+            arch,
+            allows: ALL,
+            refuses: &[],
+        }
+    }
+}
+
+/// What runs in one virtual machine.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Cell {
+    pub kernel: &'static str,
+    pub arch: Arch,
+    pub backend: &'static str,
+    pub part: Part,
+}
+
+/// What a cell has to prove.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Part {
+    /// Every scenario.
+    All,
+    /// The scenarios of [`SUBSET`].
+    Subset,
+    /// That the kernel does not allow the backend, and that iotrace says so (`tests/vm/refused`).
+    Refused,
+}
+
+impl Part {
+    /// The word for it in the table of results.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::All => "all",
+            Self::Subset => "subset",
+            Self::Refused => "refused",
+        }
+    }
+}
+
+/// What runs on a foreign architecture, by parts of the scenarios' names: everything that goes
+/// through what depends on the architecture there, which is registers (arguments and return
+/// values), system call numbers, values of flags, the size of a page, and how programs attach.
+/// Left out is what happens in user space or in maps alone.
+pub const SUBSET: &[&str] = &[
+    // Counts of reads and writes, by two kinds of programs, and in a tight loop.
+    "temp_file_service",
+    "pread_two_million",
+    // Opens with their flags, modes, descriptors and errors.
+    "service_opens",
+    "failed_opens",
+    "opens_by_flag",
+    // Paths, the long ones too, and the bytes of names.
+    "cut_path",
+    "hostile_names_in_opens_json",
+    // Constants that the loader fills in.
+    "filter_by",
+    "opens_by_uid",
+    // Processes: following a command, namespaces, descriptors that went away.
+    "follow_command",
+    "pid_namespace_follow",
+    "lost_descriptors",
+    // Clear answers.
+    "usage_errors",
+    "privileges",
+    "missing_btf",
+];
+
+/// Every cell, those that take longest first.
+pub fn cells(all: bool) -> Vec<Cell> {
+    let mut cells = Vec::new();
+    for kernel in &KERNELS {
+        let cell = |part: Part| {
+            move |backend: &&'static str| Cell {
+                kernel: kernel.name,
+                arch: kernel.arch,
+                backend,
+                part,
+            }
+        };
+        let part = if all || kernel.arch == Arch::X86_64 {
+            Part::All
+        } else {
+            Part::Subset
+        };
+        cells.extend(kernel.allows.iter().map(cell(part)));
+        cells.extend(kernel.refuses.iter().map(cell(Part::Refused)));
+    }
+    cells
+}
+
+impl Cell {
+    /// The command in the guest. Its first line of output is what `uname` says.
+    pub fn command(&self) -> Vec<&'static str> {
+        let mut command = vec!["sh", "-c", "uname -rm; exec \"$@\"", "sh"];
+        match self.part {
+            Part::Refused => command.extend(["/bin/refused", self.backend]),
+            Part::All | Part::Subset => command.extend([
+                "iotrace-tests",
+                "run",
+                "--backend",
+                self.backend,
+                "--iotrace",
+                "/bin/iotrace",
+            ]),
+        }
+        if self.part == Part::Subset {
+            command.extend(SUBSET);
+        }
+        command
+    }
+
+    /// The kernel's release, when the first line says that this kernel did boot.
+    pub fn release<'a>(&self, output: &'a str) -> Option<&'a str> {
+        let (release, machine) = output.lines().next()?.split_once(' ')?;
+        let rest = release.strip_prefix(self.kernel)?;
+        (rest.starts_with('.') && machine == self.arch.name()).then_some(release)
+    }
+}
+
+impl fmt::Display for Cell {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {} {}", self.kernel, self.arch, self.backend)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_backend_is_allowed_or_refused_and_not_both() {
+        for kernel in &KERNELS {
+            for backend in ALL {
+                let allowed = kernel.allows.contains(backend);
+                assert_ne!(allowed, kernel.refuses.contains(backend), "{}", kernel.name);
+            }
+        }
+    }
+
+    #[test]
+    fn the_guest_says_what_it_is() {
+        let cell = Cell {
+            kernel: "6.1",
+            arch: Arch::X86_64,
+            backend: "fentry",
+            part: Part::All,
+        };
+        let release = "6.1.0-40-cloud-amd64";
+        assert_eq!(
+            cell.release(&format!("{release} x86_64\nPASS a\n")),
+            Some(release)
+        );
+        assert_eq!(cell.release("6.12.1 x86_64\n"), None);
+        assert_eq!(cell.release("6.1.0 aarch64\n"), None);
+        assert_eq!(cell.release(""), None);
+    }
+}
