@@ -10,8 +10,10 @@ use std::time::Instant;
 
 use anyhow::{Context as _, Result, anyhow, bail, ensure};
 use serde::Deserialize;
+use serde::de::DeserializeOwned;
 
-use super::{Capture, Context, SOON};
+use super::workload::last_line;
+use super::{Capture, Context, SOON, WORK};
 use crate::poll::first_readable;
 
 /// Waits for its guest to be started.
@@ -44,12 +46,17 @@ impl Listening {
 
     /// `-- GUEST OPTIONS…`, to be put behind iotrace's own arguments.
     pub fn command(&self, options: &[&str]) -> Result<Vec<String>> {
+        self.workload("guest", options)
+    }
+
+    /// The same for another workload that speaks to a socket.
+    pub fn workload(&self, name: &str, options: &[&str]) -> Result<Vec<String>> {
         let program = this_program();
         let words = [
             "--",
             plain(&program)?,
             "work",
-            "guest",
+            name,
             "--to",
             plain(&self.path)?,
         ];
@@ -98,6 +105,11 @@ impl Guest {
     /// Waits until it has ended.
     pub fn wait(&self) -> Result<()> {
         self.said.to_end(SOON).map(drop).context("the command")
+    }
+
+    /// Waits until it has said its last, and reads its sums.
+    pub fn report<R: DeserializeOwned>(&self) -> Result<R> {
+        last_line(&self.said.to_end(WORK).context("the command")?)
     }
 }
 

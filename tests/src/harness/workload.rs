@@ -77,12 +77,16 @@ impl Workload {
         self.stdin = None;
         self.process.expect_exit(0, WORK)?;
         let bytes = self.stdout.to_end(SOON)?;
-        let last = bytes
-            .trim_ascii_end()
-            .rsplit(|byte| *byte == b'\n')
-            .next()
-            .unwrap_or_default();
-        serde_json::from_slice(last)
-            .with_context(|| format!("{} did not tell its sums", self.process.label()))
+        last_line(&bytes).with_context(|| self.process.label().to_owned())
     }
+}
+
+/// The sums, which a workload says last.
+pub fn last_line<R: DeserializeOwned>(bytes: &[u8]) -> Result<R> {
+    let last = bytes
+        .trim_ascii_end()
+        .rsplit(|byte| *byte == b'\n')
+        .next()
+        .unwrap_or_default();
+    serde_json::from_slice(last).context("the workload did not tell its sums")
 }

@@ -1,5 +1,7 @@
 //! What iotrace promises, one family of scenarios per file.
 
+mod anger;
+mod anger_sums;
 mod clean_ends;
 mod command_ends;
 mod cut_paths;
@@ -58,6 +60,7 @@ pub fn all() -> impl Iterator<Item = &'static Scenario> {
         own_process::SCENARIOS,
         pid_namespace::SCENARIOS,
         maps::SCENARIOS,
+        anger::SCENARIOS,
         losses::SCENARIOS,
         clean_ends::SCENARIOS,
         terminal::SCENARIOS,

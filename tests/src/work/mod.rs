@@ -4,6 +4,7 @@
 //! Each prints a line with its ids when it is ready, starts at a line (or the
 //! end) of its stdin, and prints its sums as its last line.
 
+mod anger;
 mod busy;
 mod failures;
 mod files;
@@ -15,6 +16,7 @@ pub mod names;
 mod pid_namespace;
 mod pread;
 mod protocol;
+mod random;
 pub mod service;
 mod tally;
 pub mod tree;
@@ -22,6 +24,7 @@ pub mod tree;
 use anyhow::Result;
 use clap::Subcommand;
 
+pub use anger::{FileId as AngerFile, Report as AngerReport};
 pub use files::written_by as bytes_of_file;
 pub use flood::Report as FloodReport;
 pub use guest::INTERRUPTED;
@@ -55,6 +58,8 @@ pub enum Work {
     Mixed(mixed::Options),
     /// The command that iotrace starts, and that waits to be told to end.
     Guest(guest::Options),
+    /// Everything at once, at random.
+    Anger(anger::Options),
     /// Run a command as the first process of a new PID namespace.
     PidNamespace(pid_namespace::Options),
 }
@@ -74,6 +79,7 @@ impl Work {
             Self::Busy(options) => busy::run(&options),
             Self::Files(options) => files::run(&options),
             Self::Mixed(options) => mixed::run(&options),
+            Self::Anger(options) => anger::run(&options),
             Self::Guest(options) => return guest::run(&options),
             Self::PidNamespace(options) => return pid_namespace::run(&options),
         }?;

@@ -9,6 +9,7 @@ use anyhow::Result;
 use serde::{Deserialize, Serialize};
 
 use super::protocol::{on_threads, say, this_tid};
+use super::random::Random;
 use super::tally::Tally;
 use crate::counts::Counts;
 
@@ -88,7 +89,7 @@ impl<'options> Service<'options> {
     fn new(options: &'options Options) -> Self {
         Self {
             options,
-            random: Random(0x2545_f491_4f6c_dd1d),
+            random: Random::new(1),
             tally: Tally::default(),
             buffer: vec![0; 64 << 10],
         }
@@ -134,16 +135,4 @@ fn uuid() -> Result<String> {
         &hex[20..],
     ];
     Ok(parts.join("-"))
-}
-
-/// xorshift64: the same sizes on every machine and run.
-struct Random(u64);
-
-impl Random {
-    fn below(&mut self, limit: u64) -> u64 {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        self.0 % limit
-    }
 }
