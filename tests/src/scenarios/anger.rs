@@ -25,7 +25,17 @@ pub const SCENARIOS: &[Scenario] = &[
     Scenario {
         name: "anger_by_user",
         proves: "`top --uid` counts the same for all processes of a user",
-        run: |context| for_each_seed(context, by_user),
+        run: |context| {
+            for_each_seed(context, |context, files, seed| {
+                by_user(context, files, seed, &[])
+            })
+        },
+    },
+    Scenario {
+        name: "one_id_of_two_processes",
+        proves: "when the id of a thread becomes that of another process within a millisecond, each \
+                 process has its own rows",
+        run: in_turn,
     },
 ];
 
@@ -81,10 +91,15 @@ fn followed(context: &Context, files: &Files, seed: u64) -> Result<(AngerReport,
     Ok((report, seen))
 }
 
-fn by_user(context: &Context, files: &Files, seed: u64) -> Result<(AngerReport, Rows)> {
+fn by_user(
+    context: &Context,
+    files: &Files,
+    seed: u64,
+    more: &[&str],
+) -> Result<(AngerReport, Rows)> {
     let seed = seed.to_string();
     let options = ["anger", "--seed", &seed, "--uid", USER];
-    let options = [&options, &files.options()?[..]].concat();
+    let options = [&options, &files.options()?[..], more].concat();
     let mut workload = Workload::start(context, &options)?;
     let options = ["--uid", USER, "0.1"];
     let tracer = Tracer::start(context, "top", &options, Rows::of_reused_ids())?;
@@ -92,6 +107,16 @@ fn by_user(context: &Context, files: &Files, seed: u64) -> Result<(AngerReport, 
     let report = workload.finish()?;
     let (seen, _) = tracer.stop()?;
     Ok((report, seen))
+}
+
+fn in_turn(context: &Context) -> Result<()> {
+    Skip::unless_root("ids can not be chosen")?;
+    let files = Files::make(context, 0)?;
+    let (report, seen) = by_user(context, &files, 0, &["--ids-in-turn"])?;
+    let pairs = same(&report, seen.rows.iter().filter(|row| files.have(row)))?;
+    println!("     {pairs}, {} ids reused", report.reused);
+    ensure!(report.reused > 0, "no id was used twice");
+    files.remove()
 }
 
 /// Where the files of one run are: on the disk, and in a mount that is soon full.

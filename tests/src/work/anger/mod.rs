@@ -48,6 +48,9 @@ pub struct Options {
     /// Have this real user id first (and keep all rights).
     #[arg(long)]
     uid: Option<u32>,
+    /// Let an id go back and forth between two processes, and do nothing else.
+    #[arg(long)]
+    ids_in_turn: bool,
     /// Say it all to this socket, and start at once.
     #[arg(long)]
     to: Option<PathBuf>,
@@ -89,8 +92,12 @@ pub fn run(options: &Options) -> Result<()> {
         shared: Vec::new(),
     };
     world.open_shared()?;
-    process::live(&world, 0, &mut random)?;
-    reuse::each_apart(&world, &mut random)?;
+    if options.ids_in_turn {
+        reuse::in_turn(&world, &mut random)?;
+    } else {
+        process::live(&world, 0, &mut random)?;
+        reuse::each_apart(&world, &mut random)?;
+    }
 
     let count = |counter| world.ledger.get(counter);
     let report = Report {

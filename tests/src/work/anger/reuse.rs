@@ -36,6 +36,11 @@ pub fn each_apart(world: &World, random: &mut Random) -> Result<()> {
     again_and_again(&[Life::Process; LIVES], world, random)
 }
 
+/// Lets one id be that of a process, then of a thread of this one, and so on.
+pub fn in_turn(world: &World, random: &mut Random) -> Result<()> {
+    again_and_again(&[Life::Thread, Life::Process].repeat(LIVES), world, random)
+}
+
 fn again_and_again(lives: &[Life], world: &World, random: &mut Random) -> Result<()> {
     let mut id = None;
     for life in lives {
