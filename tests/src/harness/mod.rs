@@ -8,6 +8,7 @@ mod capture;
 mod context;
 mod guest;
 mod lines;
+mod losses;
 mod opens;
 mod process;
 mod record;

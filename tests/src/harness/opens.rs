@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use anyhow::{Result, bail};
 use serde::Deserialize;
 
+use super::losses::Losses;
 use super::record::{End, Open, Tick, parse};
-use super::rows::nothing_lost;
 use super::tracer::Sink;
 
 /// Every open of a run.
@@ -14,15 +14,14 @@ use super::tracer::Sink;
 pub struct Opens {
     /// All opens, in order.
     pub opens: Vec<Open>,
-    /// Causes of loss that the scenario provokes.
-    allowed: &'static [&'static str],
+    losses: Losses,
 }
 
 impl Opens {
     /// For a scenario that provokes losses of these causes, and of no other.
     pub fn allowing(causes: &'static [&'static str]) -> Self {
         Self {
-            allowed: causes,
+            losses: Losses::allowing(causes),
             ..Self::default()
         }
     }
@@ -32,14 +31,14 @@ impl Sink for Opens {
     fn record(&mut self, kind: &str, line: &str) -> Result<()> {
         match kind {
             "open" => self.opens.push(Open::parse(line)?),
-            "tick" => nothing_lost(&parse::<Tick>(line)?.lost, self.allowed)?,
+            "tick" => self.losses.tick(&parse::<Tick>(line)?.lost)?,
             _ => bail!("`opens` must not print a record {kind:?}: {line}"),
         }
         Ok(())
     }
 
     fn end(&mut self, end: &End) -> Result<()> {
-        nothing_lost(&end.lost, self.allowed)
+        self.losses.end(&end.lost)
     }
 }
 
@@ -55,6 +54,17 @@ pub struct OpenCounts {
     pub by_thread: BTreeMap<u32, u64>,
     /// Number of ticks so far.
     pub ticks: u64,
+    losses: Losses,
+}
+
+impl OpenCounts {
+    /// For a scenario that provokes losses of these causes, and of no other.
+    pub fn allowing(causes: &'static [&'static str]) -> Self {
+        Self {
+            losses: Losses::allowing(causes),
+            ..Self::default()
+        }
+    }
 }
 
 /// The least of an `open` record.
@@ -76,14 +86,16 @@ impl Sink for OpenCounts {
                     *self.by_thread.entry(open.tid).or_default() += 1;
                 }
             }
-            "tick" => self.ticks += 1,
+            "tick" => {
+                self.ticks += 1;
+                self.losses.tick(&parse::<Tick>(line)?.lost)?;
+            }
             _ => bail!("`opens` must not print a record {kind:?}: {line}"),
         }
         Ok(())
     }
 
-    /// Only a full ring is provoked here.
     fn end(&mut self, end: &End) -> Result<()> {
-        nothing_lost(&end.lost, &["ring_full"])
+        self.losses.end(&end.lost)
     }
 }

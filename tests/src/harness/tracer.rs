@@ -134,8 +134,13 @@ impl<S: Sink> Tracer<S> {
 
     /// Ends it as Ctrl-C does, and hands out what it saw.
     pub fn stop(self) -> Result<(S, End)> {
+        self.stop_with(0)
+    }
+
+    /// The same when it has to end with this exit code.
+    pub fn stop_with(self, exit_code: i32) -> Result<(S, End)> {
         self.process.signal(Signal::SIGINT)?;
-        self.finish(0)
+        self.finish(exit_code)
     }
 
     /// Waits for its own end, and hands out what it saw.
