@@ -1,7 +1,7 @@
 //! Everything at once, at random, and every number must be right.
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context as _, Result, ensure};
@@ -36,6 +36,12 @@ pub const SCENARIOS: &[Scenario] = &[
         proves: "when the id of a thread becomes that of another process within a millisecond, each \
                  process has its own rows",
         run: in_turn,
+    },
+    Scenario {
+        name: "anger_through_64_rows",
+        proves: "with thousands of pairs of thread and file in a map of 64 rows, rows and overflow of \
+                 all ticks are what was done, exactly, and no tick has more rows",
+        run: through_64_rows,
     },
 ];
 
@@ -97,16 +103,20 @@ fn by_user(
     seed: u64,
     more: &[&str],
 ) -> Result<(AngerReport, Rows)> {
-    let seed = seed.to_string();
-    let options = ["anger", "--seed", &seed, "--uid", USER];
-    let options = [&options, &files.options()?[..], more].concat();
-    let mut workload = Workload::start(context, &options)?;
+    let mut workload = start(files, context, seed, more)?;
     let options = ["--uid", USER, "0.1"];
     let tracer = Tracer::start(context, "top", &options, Rows::of_reused_ids())?;
     workload.go()?;
     let report = workload.finish()?;
     let (seen, _) = tracer.stop()?;
     Ok((report, seen))
+}
+
+/// The workload as processes of the user.
+fn start(files: &Files, context: &Context, seed: u64, more: &[&str]) -> Result<Workload> {
+    let seed = seed.to_string();
+    let options = ["anger", "--seed", &seed, "--uid", USER];
+    Workload::start(context, &[&options, &files.options()?[..], more].concat())
 }
 
 fn in_turn(context: &Context) -> Result<()> {
@@ -117,6 +127,36 @@ fn in_turn(context: &Context) -> Result<()> {
     println!("     {pairs}, {} ids reused", report.reused);
     ensure!(report.reused > 0, "no id was used twice");
     files.remove()
+}
+
+fn through_64_rows(context: &Context) -> Result<()> {
+    const ROWS: u64 = 64;
+    Skip::unless_root("users can not be chosen")?;
+    let files = Files::make(context, 0)?;
+    let mut workload = start(&files, context, 0, &[])?;
+    let rows = ROWS.to_string();
+    let options = ["--uid", USER, "--map-rows", &rows, "0.1"];
+    let tracer = Tracer::start(context, "top", &options, Rows::of_reused_ids())?;
+    workload.go()?;
+    let report: AngerReport = workload.finish()?;
+    let (seen, _) = tracer.stop()?;
+    files.remove()?;
+
+    let done: Counts = report.touched.iter().map(|touched| touched.counts).sum();
+    ensure!(
+        seen.total() == done,
+        "{} reported, {done} done",
+        seen.total()
+    );
+    let most = seen.ticks.iter().filter_map(|tick| tick.rows).max();
+    ensure!(most <= Some(ROWS), "{most:?} rows in one tick");
+    let overflow = seen.overflow();
+    ensure!(overflow != Counts::ZERO, "no overflow: nothing was proved");
+    println!(
+        "     {} pairs of thread and file, at most {most:?} rows a tick; {done}, without a row {overflow}",
+        report.touched.len()
+    );
+    Ok(())
 }
 
 /// Where the files of one run are: on the disk, and in a mount that is soon full.
@@ -146,10 +186,12 @@ impl Files {
         Ok(fs::remove_dir_all(&self.disk)?)
     }
 
-    /// Whether a row may be of the workload's files. The C library reads others.
+    /// Whether a row may be of what the workload does itself: while a program starts, others are
+    /// read.
     fn have(&self, row: &Io) -> bool {
         row.path().is_none_or(|path| {
-            row.path_cut || path.starts_with(&self.disk) || path.starts_with(&self.tiny)
+            let places: [&Path; 3] = [&self.disk, &self.tiny, Path::new("/proc/sys/kernel")];
+            row.path_cut || places.iter().any(|place| path.starts_with(place))
         })
     }
 }

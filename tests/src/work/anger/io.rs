@@ -127,6 +127,16 @@ impl Held {
         }
     }
 
+    /// Writes these bytes at once; whether it may is not known.
+    pub fn write(&mut self, bytes: &[u8]) {
+        // SAFETY: live bytes of that length.
+        let result = unsafe { libc::write(self.fd, bytes.as_ptr().cast(), bytes.len()) };
+        if let Ok(written) = u64::try_from(result) {
+            self.counts.writes += 1;
+            self.counts.write_bytes += written;
+        }
+    }
+
     /// Moves the place of the next read or write.
     pub fn seek(&self, random: &mut Random) {
         let to = random.below(REACH) as libc::off_t;

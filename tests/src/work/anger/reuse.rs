@@ -2,8 +2,8 @@
 //! the same id within one tick.
 
 use std::fs::File;
-use std::io::Write;
 use std::mem;
+use std::os::fd::IntoRawFd;
 use std::thread;
 
 use anyhow::{Result, anyhow, bail};
@@ -12,6 +12,7 @@ use nix::unistd::Pid;
 
 use super::World;
 use super::hand::Hand;
+use super::io::Held;
 use super::ledger::Shared;
 use super::process::{as_leaf, reap};
 use crate::work::protocol::this_tid;
@@ -62,11 +63,12 @@ fn again_and_again(lives: &[Life], world: &World, random: &mut Random) -> Result
 fn thread_with(id: Option<u32>, world: &World, random: &mut Random) -> Result<u32> {
     if let Some(id) = id {
         // The kernel takes the next number that is free. Without the right to say so it takes any.
-        if let Ok(mut last) = File::options()
+        let last = File::options()
             .write(true)
-            .open("/proc/sys/kernel/ns_last_pid")
-        {
-            last.write_all((id - 1).to_string().as_bytes()).ok();
+            .open("/proc/sys/kernel/ns_last_pid");
+        if let Ok(last) = last {
+            let mut last = Held::own(last.into_raw_fd(), world.ledger)?;
+            last.write((id - 1).to_string().as_bytes());
         }
     }
     let random = Random::new(random.next());
