@@ -3,7 +3,8 @@
 use anyhow::{Context as _, Result, ensure};
 
 use super::Scenario;
-use crate::harness::{Context, OpenCounts, Tracer, Workload};
+use crate::counts::{Counts, compare};
+use crate::harness::{Context, OpenCounts, Rows, Tracer, Workload, plain};
 use crate::machine;
 use crate::work::FloodReport;
 
@@ -13,14 +14,30 @@ pub const SCENARIOS: &[Scenario] = &[
         proves: "with 8 threads that open files for 10 s (an emulated CPU: 3 s), opens reported + opens lost = opens done",
         run: |context| {
             let seconds = if machine::is_emulated() { "3" } else { "10" };
-            flood(context, seconds, &[]).map(drop)
+            flood(context, seconds, &[], &[]).map(drop)
         },
+    },
+    Scenario {
+        name: "open_flood_on_every_cpu",
+        proves: "the same with one thread on each CPU, which it never leaves",
+        run: |context| flood(context, "3", &[PINNED], &[]).map(drop),
+    },
+    Scenario {
+        name: "read_and_write_flood",
+        proves: "with 8 threads that open, read and write for 3 s, `top` has every operation and \
+                 byte of each, or counts what a program could not see",
+        run: |context| transfers(context, &[TRANSFER]),
+    },
+    Scenario {
+        name: "read_and_write_flood_on_every_cpu",
+        proves: "the same with one thread on each CPU, which it never leaves",
+        run: |context| transfers(context, &[TRANSFER, PINNED]),
     },
     Scenario {
         name: "open_flood_through_one_page",
         proves: "the same with a ring of one page, in which most are lost",
         run: |context| {
-            let lost = flood(context, "3", &["--ring-kib", "4"])?;
+            let lost = flood(context, "3", &[], &["--ring-kib", "4"])?;
             ensure!(
                 lost > 0,
                 "a ring of one page lost nothing: nothing was proved"
@@ -30,17 +47,27 @@ pub const SCENARIOS: &[Scenario] = &[
     },
 ];
 
-/// Returns how many were lost.
-fn flood(context: &Context, seconds: &str, options: &[&str]) -> Result<u64> {
-    let dir = context
-        .dir()
-        .to_str()
-        .context("the directory has a plain name")?;
+/// Options of the workload.
+const PINNED: &str = "--pinned";
+const TRANSFER: &str = "--transfer";
+
+fn start(context: &Context, seconds: &str, how: &[&str]) -> Result<Workload> {
+    let dir = plain(context.dir())?;
     let arguments = ["flood", "--dir", dir, "--seconds", seconds];
-    let mut threads = Workload::start(context, &arguments)?;
+    Workload::start(context, &[&arguments, how].concat())
+}
+
+/// Returns how many were lost.
+fn flood(context: &Context, seconds: &str, how: &[&str], options: &[&str]) -> Result<u64> {
+    let mut threads = start(context, seconds, how)?;
     let pid = threads.pid().to_string();
     let options = [&["--pid", &pid], options].concat();
-    let tracer = Tracer::start(context, "opens", &options, OpenCounts::default())?;
+    let tracer = Tracer::start(
+        context,
+        "opens",
+        &options,
+        OpenCounts::allowing(&["ring_full"]),
+    )?;
     threads.go()?;
     let report: FloodReport = threads.finish()?;
     let (seen, end) = tracer.stop()?;
@@ -76,4 +103,37 @@ fn flood(context: &Context, seconds: &str, options: &[&str]) -> Result<u64> {
         );
     }
     Ok(lost)
+}
+
+fn transfers(context: &Context, how: &[&str]) -> Result<()> {
+    /// An operation on which the kernel ran no program has no bytes that anybody knows.
+    const UNSEEN: &str = "recursion";
+    let mut threads = start(context, "3", how)?;
+    let pid = threads.pid().to_string();
+    let options = ["--pid", &pid, "0.1"];
+    let tracer = Tracer::start(context, "top", &options, Rows::allowing(&[UNSEEN]))?;
+    threads.go()?;
+    let report: FloodReport = threads.finish()?;
+    let (seen, end) = tracer.stop()?;
+
+    let lost = end.lost.get(UNSEEN).copied().unwrap_or(0);
+    let done: Counts = report.threads.iter().map(|thread| thread.counts).sum();
+    println!(
+        "     done {done} by {} threads; reported {}; lost {lost}; {} ticks",
+        report.threads.len(),
+        seen.total(),
+        seen.ticks.len()
+    );
+    let operations = |counts: Counts| counts.reads + counts.writes;
+    ensure!(
+        operations(seen.total()) + lost == operations(done),
+        "reported {} + lost {lost} is not done {done}",
+        seen.total()
+    );
+    if lost == 0 {
+        let threads = report.threads.iter();
+        let by_thread = threads.map(|thread| (Some(thread.tid), thread.counts));
+        compare(&by_thread.collect(), &seen.sums(|row| row.tid))?;
+    }
+    Ok(())
 }
