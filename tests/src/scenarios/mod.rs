@@ -13,8 +13,10 @@ mod follow;
 mod hostile_names;
 mod left_behind;
 mod losses;
+mod losses_shown;
 mod maps;
 mod mix;
+mod names_lost;
 mod own_process;
 mod pid_namespace;
 mod pread;
@@ -62,6 +64,8 @@ pub fn all() -> impl Iterator<Item = &'static Scenario> {
         maps::SCENARIOS,
         anger::SCENARIOS,
         losses::SCENARIOS,
+        losses_shown::SCENARIOS,
+        names_lost::SCENARIOS,
         clean_ends::SCENARIOS,
         terminal::SCENARIOS,
         command_ends::SCENARIOS,
