@@ -5,6 +5,7 @@ mod anger_sums;
 mod clean_ends;
 mod command_ends;
 mod cut_paths;
+mod fail_on_loss;
 mod failed_opens;
 mod filters;
 mod filters_of_opens;
@@ -66,6 +67,7 @@ pub fn all() -> impl Iterator<Item = &'static Scenario> {
         losses::SCENARIOS,
         losses_shown::SCENARIOS,
         names_lost::SCENARIOS,
+        fail_on_loss::SCENARIOS,
         clean_ends::SCENARIOS,
         terminal::SCENARIOS,
         command_ends::SCENARIOS,
