@@ -27,8 +27,8 @@ pub struct RowKey {
     pub file: FileId,
     /// Thread id in the initial PID namespace.
     pub tid: u32,
-    /// Start time of the thread in units of 2^20 ns (about a millisecond), cut
-    /// to 32 bits: tells apart two threads that had the same id in one tick.
+    /// Start time of the thread in nanoseconds, its lower 32 bits: tells apart two
+    /// threads that had the same id in one tick, be it for a moment only.
     pub birth: u32,
 }
 

@@ -111,7 +111,7 @@ pub struct Direct;
 pub struct Probe;
 
 fn birth(start_time: u64) -> u32 {
-    (start_time >> 20) as u32
+    start_time as u32
 }
 
 impl Read for Direct {

@@ -43,11 +43,16 @@ impl Losses {
     }
 }
 
+/// Operations without a row. [`super::Rows`] compares them with the overflow, which
+/// has their bytes too, so the sums of a scenario tell whether it meant them.
+pub const ROWS_FULL: &str = "rows_full";
+
 /// Fails on every loss whose cause was not provoked.
 fn nothing_lost(lost: &Lost, allowed: &[&str]) -> Result<()> {
     let unexpected: Vec<_> = lost
         .iter()
-        .filter(|(cause, count)| **count > 0 && !allowed.contains(&cause.as_str()))
+        .filter(|(cause, count)| **count > 0 && *cause != ROWS_FULL)
+        .filter(|(cause, _)| !allowed.contains(&cause.as_str()))
         .collect();
     ensure!(unexpected.is_empty(), "lost: {unexpected:?}");
     Ok(())

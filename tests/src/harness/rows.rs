@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::{Context as _, Result, anyhow, bail, ensure};
 
-use super::losses::Losses;
+use super::losses::{Losses, ROWS_FULL};
 use super::record::{End, Io, Tick, parse};
 use super::tracer::Sink;
 use crate::counts::Counts;
@@ -116,6 +116,11 @@ impl Rows {
             tick.interval_ns.is_some_and(|length| length > 0),
             "an interval of no length: {tick:?}"
         );
+        let without_row = tick.lost.get(ROWS_FULL).copied();
+        ensure!(
+            without_row == Some(overflow.reads + overflow.writes),
+            "lost says {without_row:?} without a row, overflow {overflow}"
+        );
         self.losses.tick(&tick.lost)?;
         self.ticks.push(tick);
         Ok(())
@@ -152,7 +157,7 @@ mod tests {
     fn tick(rows: u64, reads: u64, overflow: u64, lost: u64) -> String {
         format!(
             r#"{{"type":"tick","interval_ns":5,"rows":{rows},"reads":{reads},"writes":0,"read_bytes":7,"write_bytes":0,
-            "overflow":{{"reads":{overflow},"writes":0,"read_bytes":0,"write_bytes":0}},"lost":{{"ring_full":{lost}}}}}"#
+            "overflow":{{"reads":{overflow},"writes":0,"read_bytes":0,"write_bytes":0}},"lost":{{"ring_full":{lost},"rows_full":{overflow}}}}}"#
         )
     }
 
