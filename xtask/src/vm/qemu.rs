@@ -39,10 +39,11 @@ pub fn model(arch: Arch) -> Model {
             package: "qemu-system-x86",
             // A plain model, less what software emulation has not and would warn about, and less
             // `cmpxchg16b`: QEMU 7.2 now and then spoils the flags register there, and the
-            // guest's slab allocator dies of it.
+            // guest's slab allocator dies of it. Less `erms` too: with it the kernel copies and
+            // clears memory byte by byte, which is as slow in software as it looks.
             board: &[
                 "-cpu",
-                "Haswell-v4,-pcid,-x2apic,-tsc-deadline,-invpcid,-spec-ctrl,-cx16",
+                "Haswell-v4,-pcid,-x2apic,-tsc-deadline,-invpcid,-spec-ctrl,-cx16,-erms",
             ],
             console: "ttyS0",
         },
@@ -96,6 +97,7 @@ impl Machine<'_> {
         if passed.is_err() {
             // It may be gone by itself; then there is nothing to do.
             let _ = qemu.kill();
+            let _ = qemu.wait();
         }
         let verdict = passed.and_then(|()| verdict(qemu, &scratch));
         fs::rename(scratch.file("console"), &self.log).context("QEMU left no console log")?;
