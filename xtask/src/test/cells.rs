@@ -14,11 +14,18 @@ struct Kernel {
 
 const ALL: &[&str] = &["fentry", "syscall"];
 
-const KERNELS: [Kernel; 4] = [
+const KERNELS: [Kernel; 6] = [
     Kernel::with_all("5.10", Arch::X86_64),
     Kernel::with_all("6.1", Arch::X86_64),
     Kernel::with_all("6.12", Arch::X86_64),
     Kernel::with_all("7.2", Arch::X86_64),
+    Kernel {
+        // Programs on functions came to arm64 with 6.4.
+        refuses: &["fentry"],
+        allows: &["syscall"],
+        ..Kernel::with_all("6.1", Arch::Aarch64)
+    },
+    Kernel::with_all("6.12", Arch::Aarch64),
 ];
 
 impl Kernel {
