@@ -20,6 +20,8 @@ pub struct Cli {
 pub enum Command {
     /// Run the scenarios, one after the other.
     Run(RunOptions),
+    /// Let `top` and `opens` run under load for long, and watch what they use.
+    Soak(SoakOptions),
     /// Print the name of every scenario and what it proves.
     List,
     /// Be a workload (this is how scenarios start what they trace).
@@ -46,6 +48,23 @@ pub struct RunOptions {
     /// Run only scenarios whose name contains one of these.
     #[arg(value_name = "NAME-SUBSTRING")]
     pub names: Vec<String>,
+}
+
+/// Options of `soak`.
+#[derive(Debug, clap::Args)]
+pub struct SoakOptions {
+    /// The iotrace binary to test.
+    #[arg(long, value_name = "PATH")]
+    pub iotrace: PathBuf,
+    /// The backend it must use.
+    #[arg(long)]
+    pub backend: Backend,
+    /// How long.
+    #[arg(long, default_value_t = 600)]
+    pub seconds: u64,
+    /// Where files are made.
+    #[arg(long, value_name = "DIR", default_value = "/var/tmp")]
+    pub dir: PathBuf,
 }
 
 /// The kernel side of iotrace that is tested.

@@ -13,6 +13,7 @@ mod machine;
 mod poll;
 mod run;
 mod scenarios;
+mod soak;
 mod work;
 
 use std::process::ExitCode;
@@ -22,6 +23,7 @@ use clap::Parser;
 fn main() -> ExitCode {
     let outcome = match cli::Cli::parse().command {
         cli::Command::Run(options) => run::run(&options),
+        cli::Command::Soak(options) => soak::run(&options),
         cli::Command::List => run::list().map(|()| 0),
         cli::Command::Work { work } => work.run(),
     };

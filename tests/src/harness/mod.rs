@@ -14,6 +14,7 @@ mod process;
 mod record;
 mod rows;
 mod terminal;
+mod top_counts;
 mod tracer;
 mod workload;
 
@@ -28,7 +29,8 @@ pub use process::Process;
 pub use record::{Envelope, Io, Open};
 pub use rows::{OF_OTHERS, Rows};
 pub use terminal::Terminal;
-pub use tracer::Tracer;
+pub use top_counts::TopCounts;
+pub use tracer::{Sink, Tracer};
 pub use workload::Workload;
 
 /// How long anything may take that is quick on a real machine: software

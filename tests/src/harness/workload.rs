@@ -4,8 +4,9 @@ use std::ffi::OsStr;
 use std::io::Write;
 use std::process::{ChildStdin, Command, Stdio};
 use std::sync::Arc;
+use std::time::Duration;
 
-use anyhow::{Context as _, Result, anyhow};
+use anyhow::{Context as _, Result, anyhow, bail};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
@@ -70,6 +71,14 @@ impl Workload {
         stdin
             .write_all(b"go\n")
             .with_context(|| format!("{} does not listen", self.process.label()))
+    }
+
+    /// Lets that much time pass, in which it must not end.
+    pub fn wait_a_while(&mut self, length: Duration) -> Result<()> {
+        match self.process.wait(length) {
+            Ok(status) => bail!("{} ended with {status}", self.process.label()),
+            Err(_still_there) => Ok(()),
+        }
     }
 
     /// Closes its stdin, waits for its end and reads its sums.

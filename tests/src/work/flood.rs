@@ -32,6 +32,9 @@ pub struct Options {
     /// How long.
     #[arg(long, default_value_t = 10.0)]
     seconds: f64,
+    /// The kernel ends it after so many seconds, instead of the usual number.
+    #[arg(long)]
+    lifetime: Option<u32>,
     /// One thread on each CPU, which it does not leave.
     #[arg(long)]
     pinned: bool,
@@ -62,6 +65,9 @@ pub struct Thread {
 
 /// Opens until the time is over.
 pub fn run(options: &Options) -> Result<()> {
+    if let Some(lifetime) = options.lifetime {
+        nix::unistd::alarm::set(lifetime);
+    }
     let length = Duration::try_from_secs_f64(options.seconds)?;
     let names = match options.pinned {
         true => &NAMES[..thread::available_parallelism()?.get().min(NAMES.len())],
