@@ -50,7 +50,7 @@ fn after(context: &Context, signal: Signal) -> Result<()> {
 }
 
 /// Everything mounted, and everything pinned where pins usually are.
-fn places() -> Result<BTreeSet<String>> {
+pub fn places() -> Result<BTreeSet<String>> {
     let mounts = fs::read_to_string("/proc/self/mounts").context("mounts")?;
     let mut places: BTreeSet<String> = mounts.lines().map(str::to_owned).collect();
     if let Ok(pins) = fs::read_dir("/sys/fs/bpf") {

@@ -12,6 +12,7 @@ mod filters_of_opens;
 mod flood;
 mod follow;
 mod hostile_names;
+mod killed_often;
 mod left_behind;
 mod losses;
 mod losses_shown;
@@ -72,6 +73,7 @@ pub fn all() -> impl Iterator<Item = &'static Scenario> {
         terminal::SCENARIOS,
         command_ends::SCENARIOS,
         left_behind::SCENARIOS,
+        killed_often::SCENARIOS,
         flood::SCENARIOS,
     ]
     .into_iter()

@@ -31,6 +31,7 @@ pub use guest::INTERRUPTED;
 pub use mixed::{DIRECTORIES as MIXED_DIRECTORIES, Report as MixedReport, Touched};
 pub use pid_namespace::CHILD as NAMESPACE_CHILD;
 pub use protocol::Report;
+pub use random::Random;
 pub use service::Report as ServiceReport;
 
 /// The workloads by name.
