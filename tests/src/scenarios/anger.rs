@@ -181,8 +181,6 @@ impl Files {
     }
 
     fn remove(self) -> Result<()> {
-        // Lazily, because a tracer may be looking.
-        umount2(&self.tiny, MntFlags::MNT_DETACH)?;
         Ok(fs::remove_dir_all(&self.disk)?)
     }
 
@@ -193,5 +191,13 @@ impl Files {
             let places: [&Path; 3] = [&self.disk, &self.tiny, Path::new("/proc/sys/kernel")];
             row.path_cut || places.iter().any(|place| path.starts_with(place))
         })
+    }
+}
+
+impl Drop for Files {
+    /// Also after a failure: a directory in which something is mounted can not be removed.
+    fn drop(&mut self) {
+        // Lazily, because a tracer may be looking.
+        umount2(&self.tiny, MntFlags::MNT_DETACH).ok();
     }
 }
