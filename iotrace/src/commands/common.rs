@@ -2,7 +2,7 @@
 
 use std::{path::PathBuf, time::Duration};
 
-use clap::Args;
+use clap::{Args, builder::RangedU64ValueParser};
 
 use crate::{
     error::Error,
@@ -54,6 +54,14 @@ pub struct TraceArgs {
     #[arg(long)]
     pub fail_on_loss: bool,
 
+    /// Calls under way that backend kprobe can remember
+    #[arg(long, value_name = "N", default_value_t = 8_192, value_parser = entries())]
+    pub map_calls: u32,
+
+    /// Processes of a command that can be followed at a time
+    #[arg(long, value_name = "N", default_value_t = 8_192, value_parser = entries())]
+    pub map_processes: u32,
+
     /// How to trace the kernel; by default the first that works
     #[arg(long, value_enum)]
     pub backend: Option<Backend>,
@@ -67,8 +75,8 @@ pub struct TraceArgs {
     pub verbose: u8,
 }
 
-/// Fewest and most counter rows. More than a few millions is memory, not insight.
-const ROWS: std::ops::RangeInclusive<u32> = 1..=4_194_304;
+/// Most entries of a map. More than a few millions is memory, not insight.
+const ENTRIES: u32 = 4_194_304;
 /// Size of the ring buffer in KiB.
 const RING_KIB: std::ops::RangeInclusive<u32> = 4..=1_048_576;
 
@@ -107,13 +115,6 @@ impl TraceArgs {
                 "a command to run and --pid or --tid exclude each other".to_owned(),
             ));
         }
-        if !ROWS.contains(&rows) {
-            return Err(usage(format!(
-                "{rows} counter rows: from {} to {} are possible",
-                ROWS.start(),
-                ROWS.end()
-            )));
-        }
         if !RING_KIB.contains(&ring_kib) || !ring_kib.is_power_of_two() {
             return Err(usage(format!(
                 "a ring buffer of {ring_kib} KiB: it must be a power of two from {} to {} KiB",
@@ -136,6 +137,8 @@ impl TraceArgs {
             },
             all_files,
             rows,
+            calls: self.map_calls,
+            followed: self.map_processes,
             ring_bytes: (ring_kib * 1024).max(process::page_bytes()),
             log: self.verbose > 1,
             btf: self.btf.clone(),
@@ -151,6 +154,11 @@ impl TraceArgs {
             directory: None,
         })
     }
+}
+
+/// How many entries a map may be given.
+pub fn entries() -> RangedU64ValueParser<u32> {
+    RangedU64ValueParser::new().range(1..=u64::from(ENTRIES))
 }
 
 /// A usage error.

@@ -42,10 +42,8 @@ const FOLLOWERS: [Hook; 2] = [
 const LOG_OFF: u8 = 0;
 const LOG_DEBUG: u8 = 4;
 
-/// Entries of maps that are not needed by every command.
+/// Files whose names are remembered as told, where there are any to tell.
 const NAMED_FILES: u32 = 16_384;
-const FOLLOWED_PROCESSES: u32 = 8_192;
-const CALLS_UNDER_WAY: u32 = 8_192;
 
 /// Running programs. Dropping it detaches and unloads all of them; so does the
 /// end of the process, however it comes, since nothing is pinned.
@@ -142,9 +140,9 @@ fn load(request: &Request, plan: &Plan) -> Result<Ebpf, Unavailable> {
             true,
         )
         .map_max_entries("NAMED", unless(counted, NAMED_FILES))
-        .map_max_entries("TRANSFERS", unless(kprobe && counted, CALLS_UNDER_WAY))
-        .map_max_entries("OPENS", unless(kprobe && !counted, CALLS_UNDER_WAY))
-        .map_max_entries("FOLLOWED", unless(request.follow, FOLLOWED_PROCESSES))
+        .map_max_entries("TRANSFERS", unless(kprobe && counted, request.calls))
+        .map_max_entries("OPENS", unless(kprobe && !counted, request.calls))
+        .map_max_entries("FOLLOWED", unless(request.follow, request.followed))
         .map_max_entries("AYA_LOGS", if request.log { 1 << 17 } else { page_bytes() })
         .load(OBJECT)
         .map_err(|error| object_error(&describe(&error)))

@@ -309,6 +309,8 @@ mod tests {
             own: OwnTraffic::Excluded,
             all_files: false,
             rows: 1,
+            calls: 1,
+            followed: 1,
             ring_bytes: 4096,
             log: false,
             btf: None,

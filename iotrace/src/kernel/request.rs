@@ -135,6 +135,10 @@ pub struct Request {
     pub all_files: bool,
     /// Rows that the counter maps hold.
     pub rows: u32,
+    /// Calls under way that can be remembered (backend kprobe).
+    pub calls: u32,
+    /// Processes that can be followed.
+    pub followed: u32,
     /// Bytes of the ring buffer, a power of two of at least a page.
     pub ring_bytes: u32,
     /// The kernel programs log what they lose.

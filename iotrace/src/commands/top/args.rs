@@ -5,7 +5,7 @@ use std::{ffi::OsString, fs, os::unix::ffi::OsStrExt as _, path::PathBuf, time::
 use clap::{Args, ValueEnum};
 
 use crate::{
-    commands::common::{TraceArgs, seconds, usage},
+    commands::common::{TraceArgs, entries, seconds, usage},
     error::Error,
     filter::NameFilter,
     kernel::{Request, What},
@@ -89,7 +89,7 @@ pub struct TopArgs {
     pub directory: Option<PathBuf>,
 
     /// Pairs of thread and file that one interval can count
-    #[arg(long, value_name = "N", default_value_t = 32_768)]
+    #[arg(long, value_name = "N", default_value_t = 32_768, value_parser = entries())]
     pub map_rows: u32,
 
     /// Size of the ring buffer, a power of two
