@@ -2,10 +2,13 @@
 
 use std::path::Path;
 
-use aya::{Btf, Ebpf, programs::Program};
+use aya::{
+    Btf, Ebpf,
+    programs::{Program, ProgramError},
+};
 use aya_obj::btf::{BtfType, Func, FuncLinkage};
 
-use super::{plan::Plan, request::Hook};
+use super::{facts, plan::Plan, request::Hook};
 
 /// There if the kernel can attach to functions as to perf events (since 4.17).
 const KPROBES: &str = "/sys/bus/event_source/devices/kprobe";
@@ -40,7 +43,13 @@ fn attach_hook(ebpf: &mut Ebpf, hook: Hook, plan: &Plan) -> Result<(), String> {
                 ));
             }
             let loaded = program.load();
-            loaded.and_then(|()| program.attach(hook.at, 0)).map(drop)
+            let attached = loaded.and_then(|()| program.attach(hook.at, 0));
+            if let Err(ProgramError::SyscallError(error)) = &attached
+                && error.io_error.raw_os_error() == Some(libc::EACCES)
+            {
+                return Err(facts::perf_refused());
+            }
+            attached.map(drop)
         }
         Program::RawTracePoint(program) => {
             let loaded = program.load();

@@ -32,6 +32,22 @@ pub fn check_privileges() -> Result<(), Unavailable> {
     Err(Unavailable::Privileges { missing })
 }
 
+/// Why the kernel does not let a process without `CAP_SYS_ADMIN` attach kprobes.
+///
+/// `CAP_PERFMON` is enough for the kernel as it is published; those of Debian and
+/// Ubuntu have a level 3 of `perf_event_paranoid`, at which it is not.
+pub fn perf_refused() -> String {
+    const PARANOID: &str = "/proc/sys/kernel/perf_event_paranoid";
+    let level = fs::read_to_string(PARANOID).unwrap_or_default();
+    match level.trim().parse::<i32>() {
+        Ok(level @ 3..) => format!(
+            "with kernel.perf_event_paranoid at {level} this kernel lets only CAP_SYS_ADMIN attach \
+             kprobes; run it as root, or set it to 2 (sysctl kernel.perf_event_paranoid=2)"
+        ),
+        _ => "the kernel lets nobody without CAP_PERFMON attach kprobes".to_owned(),
+    }
+}
+
 /// Reads the kernel's BTF. Only a file of sane size: others never end.
 pub fn read_btf(path: &Path) -> Result<Vec<u8>, Unavailable> {
     const LARGEST: u64 = 256 << 20;

@@ -40,6 +40,8 @@ pub struct Live {
     has_command: bool,
     /// The ring was not empty when it was left.
     more: bool,
+    /// Bytes of the ring that are still to be shown before the tick that is due.
+    due: Option<usize>,
     /// When the interval began.
     began: Instant,
     next_tick: Instant,
@@ -70,6 +72,7 @@ impl Live {
             counting: request.what.is_counted(),
             has_command: request.follow,
             more: false,
+            due: None,
             began: now,
             next_tick: now + pace.tick,
             _attached: attached,
@@ -97,18 +100,29 @@ impl Live {
             });
     }
 
+    fn drain_all(&mut self, events: &mut Vec<Event>) {
+        self.drain(self.ring.get_ref().bytes, events);
+    }
+
+    /// Whether the ring may still hold what came before the tick that is due. A full
+    /// ring is shown piece by piece: all at once would take several times its
+    /// memory.
+    fn is_before_tick(&mut self) -> bool {
+        let left = self.due.unwrap_or(self.ring.get_ref().bytes);
+        let done = left == 0 || self.due.is_some() && !self.more;
+        self.due = (!done).then_some(left.saturating_sub(BATCH));
+        !done
+    }
+
     fn tick(&mut self, events: &mut Vec<Event>) -> Result<(), Failure> {
         self.clock = Clock::new();
         let (now, time) = (Instant::now(), self.clock.now());
-        let interval = if self.counting {
-            self.counters.take()?
-        } else {
-            Interval::default()
-        };
-        // Names of this interval's files are in the ring by now, and all opens
-        // that came before its end.
-        let everything = self.ring.get_ref().bytes;
-        self.drain(everything, events);
+        let mut interval = Interval::default();
+        if self.counting {
+            interval = self.counters.take()?;
+            // Names of this interval's files are in the ring by now.
+            self.drain_all(events);
+        }
         let mut lost = self.counters.lost()?;
         let mut seen = interval.overflow;
         for (key, row) in &interval.rows {
@@ -154,7 +168,7 @@ impl EventSource for Live {
             () = sleep_until(look.min(self.next_tick)) => {}
         }
         let now = Instant::now();
-        if now < self.next_tick {
+        if now < self.next_tick || !self.counting && self.is_before_tick() {
             self.drain(BATCH, events);
             return Ok(Status::More);
         }
@@ -167,6 +181,7 @@ impl EventSource for Live {
     }
 
     fn finish(&mut self, events: &mut Vec<Event>) -> Result<(), Failure> {
+        self.drain_all(events);
         self.tick(events)
     }
 }

@@ -11,6 +11,7 @@ mod filters;
 mod filters_of_opens;
 mod flood;
 mod follow;
+mod full_maps;
 mod hostile_names;
 mod killed_often;
 mod left_behind;
@@ -64,6 +65,7 @@ pub fn all() -> impl Iterator<Item = &'static Scenario> {
         own_process::SCENARIOS,
         pid_namespace::SCENARIOS,
         maps::SCENARIOS,
+        full_maps::SCENARIOS,
         anger::SCENARIOS,
         losses::SCENARIOS,
         losses_shown::SCENARIOS,

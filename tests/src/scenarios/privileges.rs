@@ -1,20 +1,22 @@
 //! The least privileges: what suffices to start, and what is left of it afterwards.
 
 use std::os::unix::process::CommandExt;
-use std::process::Command;
+use std::process::{Command, Stdio};
 use std::{fs, io};
 
 use anyhow::{Context as _, Result, ensure};
 use caps::{CapSet, Capability};
 
 use super::Scenario;
-use crate::harness::{Context, Rows, Skip, Tracer, Workload};
+use crate::cli::Backend;
+use crate::harness::{Context, Process, Rows, SOON, Skip, Tracer, Workload};
 use crate::work::{Report, bytes_of_file};
 
 pub const SCENARIOS: &[Scenario] = &[
     Scenario {
         name: "two_capabilities_suffice",
-        proves: "with CAP_BPF and CAP_PERFMON alone every byte is counted as with all of them",
+        proves: "with CAP_BPF and CAP_PERFMON alone every byte is counted as with all of them, or it is \
+                 said why the kernel wants more",
         run: two_suffice,
     },
     Scenario {
@@ -70,6 +72,9 @@ fn two_suffice(context: &Context) -> Result<()> {
     let pid = workload.pid().to_string();
     let two = [Capability::CAP_BPF, Capability::CAP_PERFMON];
     let mut command = with_only(context, &two, &["--json", "-p", &pid, "0.1"]);
+    if context.backend() == Backend::Kprobe && paranoid_level()? > 2 {
+        return refused(context, &mut command);
+    }
     let tracer = Tracer::spawn(context, "top", &mut command, Rows::default())?;
     workload.go()?;
     let report: Report = workload.finish()?;
@@ -82,6 +87,26 @@ fn two_suffice(context: &Context) -> Result<()> {
         seen.total(),
         report.counts
     );
+    Ok(())
+}
+
+/// `kernel.perf_event_paranoid`.
+fn paranoid_level() -> Result<i32> {
+    let level = fs::read_to_string("/proc/sys/kernel/perf_event_paranoid")?;
+    Ok(level.trim().parse()?)
+}
+
+/// Debian's kernels let only `CAP_SYS_ADMIN` attach kprobes at level 3: then that
+/// must be said.
+fn refused(context: &Context, command: &mut Command) -> Result<()> {
+    command.stdin(Stdio::null()).stdout(Stdio::null());
+    let mut process = Process::spawn(context, "iotrace", command)?;
+    process.expect_exit(69, SOON)?;
+    let said = process.stderr().to_end(SOON)?;
+    let said = String::from_utf8_lossy(&said);
+    for word in ["perf_event_paranoid", "CAP_SYS_ADMIN"] {
+        ensure!(said.contains(word), "{word} is not named in: {said}");
+    }
     Ok(())
 }
 

@@ -18,6 +18,7 @@ mod pread;
 mod protocol;
 mod random;
 pub mod service;
+mod sleepers;
 mod tally;
 pub mod tree;
 
@@ -33,6 +34,7 @@ pub use pid_namespace::CHILD as NAMESPACE_CHILD;
 pub use protocol::Report;
 pub use random::Random;
 pub use service::Report as ServiceReport;
+pub use sleepers::Report as SleepersReport;
 
 /// The workloads by name.
 #[derive(Debug, Subcommand)]
@@ -45,6 +47,8 @@ pub enum Work {
     Flood(flood::Options),
     /// Reads whose descriptor another thread closes.
     Gone(gone::Options),
+    /// Threads that sleep in an open.
+    Sleepers(sleepers::Options),
     /// Files with names made to break terminals and parsers.
     Names(names::Options),
     /// Opens that fail, each in another way.
@@ -74,6 +78,7 @@ impl Work {
             Self::Pread(options) => pread::run(&options),
             Self::Flood(options) => flood::run(&options),
             Self::Gone(options) => gone::run(&options),
+            Self::Sleepers(options) => sleepers::run(&options),
             Self::Names(options) => names::run(&options),
             Self::Failures(options) => failures::run(&options),
             Self::Tree(options) => return tree::run(&options),
