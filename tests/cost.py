@@ -13,10 +13,9 @@ FILE = os.open("/mnt/x", os.O_RDWR | os.O_CREAT)
 os.write(FILE, b"x" * 4096)
 
 TRACERS = [
-    ["top", "-C", "100", "--backend", "fentry"],
-    ["top", "-C", "100", "--backend", "syscall"],
-    ["opens", "--backend", "fentry"],
-    ["opens", "--backend", "syscall"],
+    [*command, "--backend", backend]
+    for command in (["top", "-C", "100"], ["opens"])
+    for backend in ("fentry", "kprobe", "syscall")
 ]
 
 
@@ -43,7 +42,8 @@ for arguments in TRACERS:
     tracer = subprocess.Popen(
         ["iotrace", *arguments], stdout=open("/tmp/out", "w"), stderr=subprocess.PIPE
     )
-    tracer.stderr.readline()  # attached
+    line = tracer.stderr.readline()
+    assert line.startswith(b"iotrace: tracing with"), line
     measure()
     added = [round(now - before) for now, before in zip(measure(), bare)]
     print(" ".join(arguments), *added, sep="\t", flush=True)

@@ -44,34 +44,6 @@ pub struct OpenFile {
 }
 
 impl OpenFile {
-    /// A file to which the traced function holds a reference.
-    ///
-    /// # Safety
-    /// As for [`inode`].
-    #[inline(always)]
-    pub unsafe fn held<R: Read>(address: Ptr) -> Result<Self, Loss> {
-        Ok(Self {
-            address,
-            // SAFETY: the caller vouches for the file.
-            inode: unsafe { inode::<R>(address) }?,
-            held: true,
-        })
-    }
-
-    /// A file that was open a moment ago.
-    ///
-    /// # Safety
-    /// `address` is or was the address of a `struct file`.
-    #[inline(always)]
-    pub unsafe fn seen(address: Ptr) -> Result<Self, Loss> {
-        Ok(Self {
-            address,
-            // SAFETY: probe reads check the addresses.
-            inode: unsafe { inode::<Probe>(address) }?,
-            held: false,
-        })
-    }
-
     /// Where the file hangs.
     #[inline(always)]
     pub fn place(&self) -> Result<Place, Loss> {

@@ -10,7 +10,7 @@ use iotrace_common::Hook;
 use super::end;
 use crate::{
     count::{self, Op},
-    file::OpenFile,
+    file::{self, OpenFile},
     filter,
     kernel::{Direct, Ptr, Read, offset},
     open::{self, Request},
@@ -37,10 +37,17 @@ fn transfer(ctx: &FExitContext, op: Op) -> u32 {
     let Some(task) = filter::caller::<Direct>() else {
         return 0;
     };
-    let file: Ptr = ctx.arg(0);
+    let address: Ptr = ctx.arg(0);
     // SAFETY: the first argument of both functions is their file.
-    let counted = unsafe { OpenFile::held::<Direct>(file) }
-        .and_then(|file| count::transfer(&task, &file, op, moved as u64));
+    let inode = unsafe { file::inode::<Direct>(address) };
+    let counted = inode.and_then(|inode| {
+        let file = OpenFile {
+            address,
+            inode,
+            held: true,
+        };
+        count::transfer(&task, &file, op, moved as u64)
+    });
     end(ctx, op.hook(), counted)
 }
 

@@ -18,7 +18,7 @@ use super::end;
 use crate::{
     calls::{self, OpenArgs, TransferArgs},
     count::{self, Op},
-    file::{Inode, OpenFile},
+    file::{self, Inode, OpenFile},
     filter,
     kernel::{Probe, Ptr, Read, offset, task_id},
     maps::{OPENS, TRANSFERS},
@@ -48,17 +48,17 @@ fn transfer_begins(ctx: &ProbeContext, op: Op) -> Result<(), Loss> {
         return Ok(());
     };
     // SAFETY: registers at offsets from BTF; the first argument is the file.
-    let file = unsafe {
-        let address = Probe::load(registers(ctx), offset!(regs_param[0]))?;
-        OpenFile::held::<Probe>(address)?
+    let (address, inode) = unsafe {
+        let address: Ptr = Probe::load(registers(ctx), offset!(regs_param[0]))?;
+        (address, file::inode::<Probe>(address)?)
     };
-    if !filter::admits_type(file.inode.mode) {
+    if !filter::admits_type(inode.mode) {
         return Ok(());
     }
     let args = TransferArgs {
-        file: file.address as u64,
-        id: file.inode.id,
-        mode: file.inode.mode,
+        file: address as u64,
+        id: inode.id,
+        mode: inode.mode,
         write: u32::from(op == Op::Write),
     };
     calls::begin(&TRANSFERS, op.hook(), &task, ctx.as_ptr() as u64, args)

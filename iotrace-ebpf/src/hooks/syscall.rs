@@ -10,7 +10,7 @@ use iotrace_common::{ABSENT, Hook, Loss, Syscall};
 use super::end;
 use crate::{
     count::{self, Op},
-    file::OpenFile,
+    file::{self, OpenFile},
     filter,
     kernel::{self, Probe, Ptr, Read, Task, offset, setting},
     open::{self, AT_FDCWD, Request},
@@ -77,7 +77,12 @@ unsafe fn transfer(task: &Task, regs: Ptr, op: Op, result: i64) -> Result<(), Lo
     // SAFETY: the descriptor is checked as it is looked up.
     let file = unsafe {
         let fd: u64 = Probe::load(regs, offset!(regs_arg[0]))?;
-        OpenFile::seen(open::descriptor(fd as u32)?)?
+        let address = open::descriptor(fd as u32)?;
+        OpenFile {
+            address,
+            inode: file::inode::<Probe>(address)?,
+            held: false,
+        }
     };
     count::transfer(task, &file, op, result as u64)
 }
