@@ -5,6 +5,7 @@ mod attach;
 pub mod btf;
 mod counters;
 mod facts;
+mod layout;
 mod load;
 mod names;
 mod pinned;

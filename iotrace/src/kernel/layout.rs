@@ -1,0 +1,115 @@
+//! Where this kernel keeps what the programs read, and what it calls by the names
+//! that they are attached to.
+
+use iotrace_common::{ABSENT, Feature, Layout};
+
+use super::btf::Btf;
+
+/// Functions that are traced, with the arguments that they rely on.
+pub const FUNCTIONS: [(&str, &[&str]); 3] = [
+    ("vfs_read", &["file", "buf", "count", "pos"]),
+    ("vfs_write", &["file", "buf", "count", "pos"]),
+    ("do_sys_openat2", &["dfd", "filename", "how"]),
+];
+
+/// The kernel function behind the helper of that name (since 5.11).
+pub const TASK_BTF_HELPER: &str = "bpf_get_current_task_btf";
+
+/// Types and functions that are looked for in the BTF.
+pub fn wanted_names() -> impl Iterator<Item = &'static str> {
+    let structs = Layout::FIELDS
+        .iter()
+        .filter_map(|(path, ..)| path.split('.').next());
+    let functions = FUNCTIONS.into_iter().map(|(name, _)| name);
+    structs.chain(functions).chain([TASK_BTF_HELPER, "pt_regs"])
+}
+
+/// A function that is there with other arguments must not be traced.
+pub fn check(btf: &Btf, name: &str, expected: &[&str]) -> Result<u32, String> {
+    let id = btf
+        .function(name)
+        .ok_or_else(|| format!("this kernel has no function {name}"))?;
+    let found = btf.arguments(name).unwrap_or_default();
+    if found != expected {
+        return Err(format!(
+            "{name}({}) has other arguments than iotrace knows: {}",
+            expected.join(", "),
+            found.join(", ")
+        ));
+    }
+    Ok(id)
+}
+
+/// Registers that hold the number and the arguments of a system call as it
+/// returns, those that hold the arguments of a function as it begins, and the word
+/// that marks a 32-bit caller.
+#[cfg(target_arch = "x86_64")]
+pub mod arch {
+    pub const NR: &str = "pt_regs.orig_ax";
+    pub const ARGUMENTS: [(&str, u32); 4] = [
+        ("pt_regs.di", 0),
+        ("pt_regs.si", 0),
+        ("pt_regs.dx", 0),
+        ("pt_regs.r10", 0),
+    ];
+    pub const PARAMETERS: [(&str, u32); 3] =
+        [("pt_regs.di", 0), ("pt_regs.si", 0), ("pt_regs.dx", 0)];
+    /// `TS_COMPAT` (arch/x86/include/asm/thread_info.h).
+    pub const COMPAT: (&str, u32) = ("task_struct.thread_info.status", 0x2);
+}
+#[cfg(target_arch = "aarch64")]
+pub mod arch {
+    pub const NR: &str = "pt_regs.syscallno";
+    // The first argument's register holds the result by then.
+    pub const ARGUMENTS: [(&str, u32); 4] = [
+        ("pt_regs.orig_x0", 0),
+        ("pt_regs.regs", 8),
+        ("pt_regs.regs", 16),
+        ("pt_regs.regs", 24),
+    ];
+    pub const PARAMETERS: [(&str, u32); 3] = [
+        ("pt_regs.regs", 0),
+        ("pt_regs.regs", 8),
+        ("pt_regs.regs", 16),
+    ];
+    /// `TIF_32BIT` (arch/arm64/include/asm/thread_info.h).
+    pub const COMPAT: (&str, u32) = ("task_struct.thread_info.flags", 1 << 22);
+}
+
+/// Fills in what the kernel has; also returns what it has not.
+pub fn layout(btf: &Btf) -> (Layout, Vec<(&'static str, Feature)>) {
+    let mut layout = Layout::UNKNOWN;
+    let mut missing = Vec::new();
+    for (path, feature, field) in Layout::FIELDS {
+        match btf.offset(path) {
+            Some(offset) => *field(&mut layout) = offset,
+            None => missing.push((*path, *feature)),
+        }
+    }
+    layout.regs_nr = btf.offset(arch::NR).unwrap_or(ABSENT);
+    for (slot, (path, add)) in layout.regs_arg.iter_mut().zip(arch::ARGUMENTS) {
+        *slot = btf.offset(path).map_or(ABSENT, |offset| offset + add);
+    }
+    for (slot, (path, add)) in layout.regs_param.iter_mut().zip(arch::PARAMETERS) {
+        *slot = btf.offset(path).map_or(ABSENT, |offset| offset + add);
+    }
+    layout.compat = btf.offset(arch::COMPAT.0).unwrap_or(ABSENT);
+    (layout, missing)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::kernel::facts::VMLINUX_BTF;
+
+    #[test]
+    fn the_running_kernel_has_every_field() {
+        let data = std::fs::read(VMLINUX_BTF).expect("the running kernel's BTF");
+        let btf = Btf::parse(data, wanted_names()).expect("BTF");
+        let (layout, missing) = layout(&btf);
+        assert_eq!(missing, []);
+        assert!(layout.regs_nr != ABSENT && layout.compat != ABSENT);
+        assert!(!layout.regs_arg.contains(&ABSENT));
+        assert!(!layout.regs_param.contains(&ABSENT));
+    }
+}
