@@ -1,33 +1,28 @@
 //! Why iotrace can not go on, in words that help: what failed, what follows,
 //! what to do.
 
-use std::{io, path::PathBuf};
+use std::{fmt, io, path::PathBuf};
 
 use caps::Capability;
 use thiserror::Error;
 
-use crate::event::Lost;
+use crate::{
+    advice,
+    event::Lost,
+    kernel::{Backend, Reason},
+};
 
 /// This system can not be traced as asked. Exit code 69.
-#[derive(Debug, Error)]
+#[derive(Debug)]
 pub enum Unavailable {
     /// Not privileged.
-    #[error(
-        "missing {}: the kernel will not load tracing programs for this user.\n\
-         Run it as root, for example: sudo iotrace ...",
-        list_of(missing)
-    )]
     Privileges {
         /// The capabilities.
         missing: Vec<Capability>,
+        /// How to get them.
+        advice: String,
     },
     /// The kernel does not describe its types.
-    #[error(
-        "cannot read the kernel's type information {}: {reason}.\n\
-         Without it iotrace does not know where this kernel keeps its fields. It needs a kernel \
-         built with CONFIG_DEBUG_INFO_BTF=y (all large distributions since 2021).",
-        path.display()
-    )]
     NoBtf {
         /// What was tried.
         path: PathBuf,
@@ -35,7 +30,6 @@ pub enum Unavailable {
         reason: String,
     },
     /// The type information is there but of no use.
-    #[error("cannot use the kernel's type information {}: {reason}", path.display())]
     BadBtf {
         /// Where it is.
         path: PathBuf,
@@ -43,33 +37,86 @@ pub enum Unavailable {
         reason: String,
     },
     /// No backend could be loaded and attached.
-    #[error(
-        "this kernel accepts none of the ways to trace it that were tried:{}\n\
-         Try another with --backend, or a kernel from 5.10 on.",
-        list(tried)
-    )]
     NoBackend {
         /// Each backend with the reason.
-        tried: Vec<(&'static str, String)>,
+        tried: Vec<(Backend, Reason)>,
+        /// What can be done, best first.
+        advice: Vec<String>,
     },
     /// The object did not load at all.
-    #[error("cannot load the kernel programs: {reason}")]
     Object {
-        /// aya's words.
-        reason: String,
+        /// What refused, and why.
+        reason: Reason,
+        /// What can be done, best first.
+        advice: Vec<String>,
     },
 }
 
-fn list_of(capabilities: &[Capability]) -> String {
-    let names: Vec<String> = capabilities.iter().map(Capability::to_string).collect();
-    names.join(" and ")
+impl std::error::Error for Unavailable {}
+
+/// What failed, what follows, what to do, and where to read more. `doctor` says the
+/// same.
+impl fmt::Display for Unavailable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.found())?;
+        if let Some(means) = self.means() {
+            write!(f, ": {means}")?;
+        }
+        write!(f, ".")?;
+        if let Self::NoBackend { tried, .. } = self {
+            for (backend, reason) in tried {
+                write!(f, "\n  {}: {reason}", backend.name())?;
+            }
+        }
+        for advice in self.advice() {
+            write!(f, "\n{advice}")?;
+        }
+        write!(f, "\n`iotrace doctor` shows all that this system allows.")
+    }
 }
 
-fn list(tried: &[(&'static str, String)]) -> String {
-    tried
-        .iter()
-        .map(|(name, reason)| format!("\n  {name}: {reason}"))
-        .collect()
+impl Unavailable {
+    /// What failed, in one line without a full stop.
+    pub fn found(&self) -> String {
+        match self {
+            Self::Privileges { missing, .. } => {
+                let names: Vec<String> = missing.iter().map(Capability::to_string).collect();
+                format!("missing {}", names.join(" and "))
+            }
+            Self::NoBtf { path, reason } => format!(
+                "cannot read the kernel's type information {}: {reason}",
+                path.display()
+            ),
+            Self::BadBtf { path, reason } => format!(
+                "cannot use the kernel's type information {}: {reason}",
+                path.display()
+            ),
+            Self::NoBackend { tried, .. } => match &tried[..] {
+                [(backend, _)] => format!("this kernel does not accept backend {}", backend.name()),
+                _ => "this kernel accepts none of the ways to trace it that were tried".to_owned(),
+            },
+            Self::Object { reason, .. } => format!("cannot load the kernel programs: {reason}"),
+        }
+    }
+
+    /// What follows from it.
+    pub fn means(&self) -> Option<&'static str> {
+        match self {
+            Self::Privileges { .. } => Some(advice::WITHOUT_PRIVILEGES),
+            Self::NoBtf { .. } => Some(advice::WITHOUT_TYPES),
+            _ => None,
+        }
+    }
+
+    /// What to do, best first.
+    pub fn advice(&self) -> Vec<String> {
+        match self {
+            Self::Privileges { advice, .. } => vec![advice.clone()],
+            Self::NoBtf { path, .. } => vec![advice::types(path)],
+            Self::BadBtf { .. } => vec![advice::other_types()],
+            Self::NoBackend { advice, .. } | Self::Object { advice, .. } => advice.clone(),
+        }
+    }
 }
 
 /// Something broke while tracing. Exit code 1.

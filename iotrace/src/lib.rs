@@ -4,6 +4,7 @@
 //! -> [`commands`] (fold into rows) -> [`output`] (text or NDJSON). Everything
 //! behind `source` builds and tests without BPF or root.
 
+pub mod advice;
 pub mod cli;
 pub mod commands;
 pub mod decode;

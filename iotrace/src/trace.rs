@@ -95,7 +95,7 @@ impl Trace<'_> {
         }
         if self.verbose > 0 {
             for (backend, reason) in &attached.refused {
-                tell(&format!("backend {backend} refused: {reason}"));
+                tell(&format!("backend {} refused: {reason}", backend.name()));
             }
             tell(&format!(
                 "attached in {} ms; resident {}, kernel maps {}",

@@ -2,33 +2,30 @@
 
 use std::path::Path;
 
-use aya::{
-    Btf, Ebpf,
-    programs::{Program, ProgramError},
-};
+use aya::{Btf, Ebpf, programs::Program};
 use aya_obj::btf::{BtfType, Func, FuncLinkage};
 
-use super::{facts, plan::Plan, request::Hook};
+use super::{plan::Plan, reason::Reason, request::Hook};
 
 /// There if the kernel can attach to functions as to perf events (since 4.17).
 const KPROBES: &str = "/sys/bus/event_source/devices/kprobe";
 
 /// Attaches all hooks or none of them; returns the programs' names.
-pub fn attach_all(ebpf: &mut Ebpf, hooks: &[Hook], plan: &Plan) -> Result<Vec<String>, String> {
+pub fn attach_all(ebpf: &mut Ebpf, hooks: &[Hook], plan: &Plan) -> Result<Vec<String>, Reason> {
     let mut attached: Vec<String> = Vec::new();
     for hook in hooks {
         if let Err(reason) = attach_hook(ebpf, *hook, plan) {
             for program in &attached {
                 unload(ebpf, program);
             }
-            return Err(format!("{}: {reason}", hook.at));
+            return Err(reason);
         }
         attached.push(hook.program.to_owned());
     }
     Ok(attached)
 }
 
-fn attach_hook(ebpf: &mut Ebpf, hook: Hook, plan: &Plan) -> Result<(), String> {
+fn attach_hook(ebpf: &mut Ebpf, hook: Hook, plan: &Plan) -> Result<(), Reason> {
     let attached = match find(ebpf, hook.program)? {
         Program::FExit(program) => {
             let btf = stub(hook.at, plan.function(hook.at)?);
@@ -40,24 +37,22 @@ fn attach_hook(ebpf: &mut Ebpf, hook: Hook, plan: &Plan) -> Result<(), String> {
             if !Path::new(KPROBES).exists() {
                 return Err(format!(
                     "this kernel is built without kprobes, or /sys is not mounted ({KPROBES} is missing)"
-                ));
+                )
+                .into());
             }
             let loaded = program.load();
-            let attached = loaded.and_then(|()| program.attach(hook.at, 0));
-            if let Err(ProgramError::SyscallError(error)) = &attached
-                && error.io_error.raw_os_error() == Some(libc::EACCES)
-            {
-                return Err(facts::perf_refused());
-            }
-            attached.map(drop)
+            loaded.and_then(|()| program.attach(hook.at, 0)).map(drop)
         }
         Program::RawTracePoint(program) => {
             let loaded = program.load();
             loaded.and_then(|()| program.attach(hook.at)).map(drop)
         }
-        other => return Err(format!("a program of type {:?}", other.prog_type())),
+        other => {
+            let what = format!("{}: a program of type {:?}", hook.at, other.prog_type());
+            return Err(what.into());
+        }
     };
-    attached.map_err(|error| describe(&error))
+    attached.map_err(|error| Reason::new(hook.at, &error))
 }
 
 /// Detaches and unloads a program; what fails here ends with the process.
@@ -87,25 +82,4 @@ fn stub(function: &str, id: u32) -> Btf {
     }
     btf.add_type(BtfType::Func(Func::new(name, 0, FuncLinkage::Static)));
     btf
-}
-
-/// An error with its causes, the verifier's last words included.
-pub fn describe(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        let cause_text = cause.to_string();
-        if !text.contains(&cause_text) {
-            text = format!("{text}: {cause_text}");
-        }
-        source = cause.source();
-    }
-    // A verifier log has thousands of lines; the last ones tell.
-    let lines: Vec<&str> = text.lines().collect();
-    if lines.len() > 12 {
-        log::debug!("{text}");
-        let last = lines[lines.len() - 8..].join("\n    ");
-        return format!("{}\n    ...\n    {last}", lines[0]);
-    }
-    text
 }

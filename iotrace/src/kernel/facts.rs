@@ -1,4 +1,5 @@
-//! What this system allows, as far as it can be known before loading anything.
+//! What start-up must know before it loads anything, and what the kernel tells of
+//! descriptors.
 
 use std::{
     fs, io,
@@ -6,46 +7,15 @@ use std::{
     path::Path,
 };
 
-use caps::{CapSet, Capability};
-
+use super::System;
 use crate::error::Unavailable;
 
 /// Where the kernel keeps its type information.
 pub const VMLINUX_BTF: &str = "/sys/kernel/btf/vmlinux";
 
 /// Fails when the process may not load tracing programs, naming what it lacks.
-///
-/// `CAP_SYS_ADMIN` contains the other two.
 pub fn check_privileges() -> Result<(), Unavailable> {
-    // Where that can not be read, nobody is stopped: loading will tell.
-    let Ok(held) = caps::read(None, CapSet::Effective) else {
-        return Ok(());
-    };
-    if held.contains(&Capability::CAP_SYS_ADMIN) {
-        return Ok(());
-    }
-    let mut missing = vec![Capability::CAP_BPF, Capability::CAP_PERFMON];
-    missing.retain(|capability| !held.contains(capability));
-    if missing.is_empty() {
-        return Ok(());
-    }
-    Err(Unavailable::Privileges { missing })
-}
-
-/// Why the kernel does not let a process without `CAP_SYS_ADMIN` attach kprobes.
-///
-/// `CAP_PERFMON` is enough for the kernel as it is published; those of Debian and
-/// Ubuntu have a level 3 of `perf_event_paranoid`, at which it is not.
-pub fn perf_refused() -> String {
-    const PARANOID: &str = "/proc/sys/kernel/perf_event_paranoid";
-    let level = fs::read_to_string(PARANOID).unwrap_or_default();
-    match level.trim().parse::<i32>() {
-        Ok(level @ 3..) => format!(
-            "with kernel.perf_event_paranoid at {level} this kernel lets only CAP_SYS_ADMIN attach \
-             kprobes; run it as root, or set it to 2 (sysctl kernel.perf_event_paranoid=2)"
-        ),
-        _ => "the kernel lets nobody without CAP_PERFMON attach kprobes".to_owned(),
-    }
+    System::here().check_privileges()
 }
 
 /// Reads the kernel's BTF. Only a file of sane size: others never end.

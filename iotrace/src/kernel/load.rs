@@ -14,11 +14,14 @@ use aya::{
 use aya_log::EbpfLogger;
 
 use super::{
-    attach::{attach_all, describe, find},
+    attach::{attach_all, find},
     plan::{self, Plan},
+    reason::{Reason, describe},
     request::{Backend, Hook, OwnTraffic, Request},
+    system::System,
 };
 use crate::{
+    advice,
     error::Unavailable,
     system::process::{self, page_bytes},
 };
@@ -53,7 +56,7 @@ pub struct Attached {
     /// The backend that was accepted.
     pub backend: Backend,
     /// Those that were not, with the reasons.
-    pub refused: Vec<(&'static str, String)>,
+    pub refused: Vec<(Backend, Reason)>,
     programs: Vec<String>,
     log: bool,
 }
@@ -91,12 +94,13 @@ fn try_backends(request: &Request) -> Result<Attached, Unavailable> {
     for backend in candidates {
         let attached = plan
             .allows_backend(backend)
+            .map_err(Reason::from)
             .and_then(|()| attach_all(&mut ebpf, &backend.hooks(request.what), &plan));
         match attached {
             Ok(mut programs) => {
                 if request.follow {
                     let followers = follow(&mut ebpf, &plan, own);
-                    programs.extend(followers.map_err(|reason| object_error(&reason))?);
+                    programs.extend(followers.map_err(object_error)?);
                 }
                 return Ok(Attached {
                     ebpf,
@@ -106,15 +110,19 @@ fn try_backends(request: &Request) -> Result<Attached, Unavailable> {
                     log: request.log,
                 });
             }
-            Err(reason) => refused.push((backend.name(), reason)),
+            Err(reason) => refused.push((backend, reason)),
         }
     }
-    Err(Unavailable::NoBackend { tried: refused })
+    Err(Unavailable::NoBackend {
+        advice: advice::refused(&System::here(), &refused),
+        tried: refused,
+    })
 }
 
-fn object_error(reason: &str) -> Unavailable {
+fn object_error(reason: Reason) -> Unavailable {
     Unavailable::Object {
-        reason: reason.to_owned(),
+        advice: advice::of_system(&System::here(), reason.errno),
+        reason,
     }
 }
 
@@ -145,7 +153,7 @@ fn load(request: &Request, plan: &Plan) -> Result<Ebpf, Unavailable> {
         .map_max_entries("FOLLOWED", unless(request.follow, request.followed))
         .map_max_entries("AYA_LOGS", if request.log { 1 << 17 } else { page_bytes() })
         .load(OBJECT)
-        .map_err(|error| object_error(&describe(&error)))
+        .map_err(|error| object_error(Reason::new("its maps", &error)))
 }
 
 /// This process's id as the kernel counts. Inside a PID namespace only the kernel
@@ -173,16 +181,17 @@ fn own_process(request: &Request, plan: &Plan) -> Result<u32, Unavailable> {
         own.get(&0, 0).map_err(|error| describe(&error))
     });
     answer.map_err(|reason| {
-        object_error(&format!(
+        object_error(Reason::from(format!(
             "in a PID namespace, the kernel does not tell iotrace's own process id: {reason}"
-        ))
+        )))
     })
 }
 
 /// Starts to follow the children of this process.
-fn follow(ebpf: &mut Ebpf, plan: &Plan, own: u32) -> Result<Vec<String>, String> {
+fn follow(ebpf: &mut Ebpf, plan: &Plan, own: u32) -> Result<Vec<String>, Reason> {
     let programs = attach_all(ebpf, &FOLLOWERS, plan)?;
-    let map = ebpf.map_mut("FOLLOWED").ok_or("no map FOLLOWED")?;
+    let map = ebpf.map_mut("FOLLOWED");
+    let map = map.ok_or_else(|| "no map FOLLOWED".to_owned())?;
     let mut followed: BpfHashMap<_, u32, u8> =
         BpfHashMap::try_from(map).map_err(|error| error.to_string())?;
     followed

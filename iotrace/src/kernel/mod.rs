@@ -4,20 +4,26 @@
 mod attach;
 pub mod btf;
 mod counters;
+mod errno;
 mod facts;
 mod layout;
 mod load;
 mod names;
 mod pinned;
 mod plan;
+mod reason;
 mod request;
 mod ring;
 mod sys;
+mod system;
 
 pub use counters::{Counters, Interval};
-pub use facts::{check_privileges, map_memory};
+pub use errno::ENOTSUPP;
+pub use facts::{VMLINUX_BTF, check_privileges, map_memory};
 pub use load::{Attached, attach};
 pub use names::Names;
 pub use pinned::PinnedSet;
+pub use reason::Reason;
 pub use request::{Backend, OwnTraffic, Request, What};
 pub use ring::Ring;
+pub use system::{Lockdown, System};

@@ -4,7 +4,7 @@ use std::{fmt, os::fd::AsFd as _, path::Path};
 
 use aya::maps::{Map, MapData, MapError};
 
-use super::{attach::describe, sys};
+use super::{reason::describe, sys};
 
 /// A pinned hash map whose 64-bit keys are the members.
 pub struct PinnedSet(MapData);

@@ -1,0 +1,172 @@
+//! What can be read about this system and this process, without trying anything.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
+
+use caps::Capability;
+
+use crate::{advice, error::Unavailable};
+
+/// Level of the kernel's lockdown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Lockdown {
+    /// This kernel has none.
+    Absent,
+    /// Switched off.
+    None,
+    /// Nobody may change the running kernel.
+    Integrity,
+    /// Nor read its memory.
+    Confidentiality,
+}
+
+/// A system, seen from this process. What is not known is `None`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct System {
+    /// Release of the kernel.
+    pub release: Option<String>,
+    /// Its level of lockdown.
+    pub lockdown: Option<Lockdown>,
+    /// Where tracefs is mounted; `Some(None)` when it is not.
+    pub tracefs: Option<Option<PathBuf>>,
+    /// Whether the kernel can make kprobes for programs.
+    pub kprobes: Option<bool>,
+    /// Whether this process runs as root.
+    pub root: bool,
+    /// Capabilities in effect, one bit each.
+    pub capabilities: Option<u64>,
+    /// Capabilities that this process and its children can ever have.
+    pub bounding: Option<u64>,
+    /// Whether locked memory is not limited.
+    pub unlimited_memlock: Option<bool>,
+    /// How much of perf_event_open(2), which makes kprobes, is for the privileged.
+    pub perf_event_paranoid: Option<i32>,
+    /// Whether process ids are those of a PID namespace.
+    pub pid_namespace: Option<bool>,
+    /// Whether capabilities are those of a user namespace.
+    pub user_namespace: Option<bool>,
+    /// Whether system calls go through a seccomp filter.
+    pub seccomp: Option<bool>,
+}
+
+/// `PROC_PID_INIT_INO` and `PROC_USER_INIT_INO` (include/linux/proc_ns.h).
+const FIRST_PID_NAMESPACE: &str = "pid:[4026531836]";
+const FIRST_USER_NAMESPACE: &str = "user:[4026531837]";
+
+impl System {
+    /// The system that this process runs on.
+    pub fn here() -> Self {
+        Self::below(Path::new("/"))
+    }
+
+    /// The system whose `/proc` and `/sys` are below `root`.
+    pub fn below(root: &Path) -> Self {
+        let read = |path: &str| fs::read_to_string(root.join(path)).ok();
+        let status = read("proc/self/status");
+        let value = |key| status.as_deref().and_then(|status| line(status, key));
+        let bits = |key| u64::from_str_radix(value(key)?, 16).ok();
+        let inside = |path: &str, first: &str| {
+            let namespace = fs::read_link(root.join(path)).ok()?;
+            Some(namespace != Path::new(first))
+        };
+        let release = read("proc/sys/kernel/osrelease");
+        Self {
+            release: release.map(|release| release.trim_end().to_owned()),
+            lockdown: lockdown(&root.join("sys/kernel/security")),
+            tracefs: read("proc/self/mounts").map(|mounts| mounted(&mounts, "tracefs")),
+            kprobes: devices(&root.join("sys/bus/event_source/devices")),
+            // Real, effective, saved, and that of file systems.
+            root: value("Uid:").is_some_and(|ids| ids.split_whitespace().nth(1) == Some("0")),
+            capabilities: bits("CapEff:"),
+            bounding: bits("CapBnd:"),
+            unlimited_memlock: read("proc/self/limits").and_then(|limits| {
+                let soft = line(&limits, "Max locked memory")?;
+                Some(soft.starts_with("unlimited"))
+            }),
+            perf_event_paranoid: read("proc/sys/kernel/perf_event_paranoid")
+                .and_then(|level| level.trim().parse().ok()),
+            pid_namespace: inside("proc/self/ns/pid", FIRST_PID_NAMESPACE),
+            user_namespace: inside("proc/self/ns/user", FIRST_USER_NAMESPACE),
+            seccomp: value("Seccomp:").map(|mode| mode == "2"),
+        }
+    }
+
+    /// Whether a capability is in effect.
+    pub fn has(&self, capability: Capability) -> Option<bool> {
+        Some(self.capabilities? & capability.bitmask() != 0)
+    }
+
+    /// Fails when the process may not load tracing programs, naming what it lacks.
+    ///
+    /// `CAP_SYS_ADMIN` contains the other two. Where nothing is known nobody is
+    /// stopped: loading will tell.
+    pub fn check_privileges(&self) -> Result<(), Unavailable> {
+        let lacks = |capability: &Capability| self.has(*capability) == Some(false);
+        let mut missing = vec![Capability::CAP_BPF, Capability::CAP_PERFMON];
+        missing.retain(lacks);
+        if missing.is_empty() || !lacks(&Capability::CAP_SYS_ADMIN) {
+            return Ok(());
+        }
+        let advice = advice::privileges(self);
+        Err(Unavailable::Privileges { missing, advice })
+    }
+
+    /// Major and minor version of the kernel.
+    pub fn version(&self) -> Option<(u32, u32)> {
+        let mut numbers = self
+            .release
+            .as_deref()?
+            .split(|c: char| !c.is_ascii_digit());
+        let mut number = || numbers.next()?.parse().ok();
+        Some((number()?, number()?))
+    }
+
+    /// Whether the kernel is older than that; not when its version is not known.
+    pub fn is_before(&self, version: (u32, u32)) -> bool {
+        self.version().is_some_and(|this| this < version)
+    }
+}
+
+/// What follows `key` on its line.
+fn line<'a>(text: &'a str, key: &str) -> Option<&'a str> {
+    text.lines()
+        .find_map(|line| line.strip_prefix(key))
+        .map(str::trim)
+}
+
+/// Where the first file system of a type is mounted.
+fn mounted(mounts: &str, kind: &str) -> Option<PathBuf> {
+    mounts.lines().find_map(|mount| {
+        let mut words = mount.split(' ').skip(1);
+        let at = words.next()?;
+        (words.next() == Some(kind)).then(|| at.into())
+    })
+}
+
+/// The level, which the kernel puts into brackets: `none [integrity] confidentiality`.
+fn lockdown(security: &Path) -> Option<Lockdown> {
+    let Ok(levels) = fs::read_to_string(security.join("lockdown")) else {
+        // securityfs always has this file; without it, it is not mounted.
+        return security.join("lsm").exists().then_some(Lockdown::Absent);
+    };
+    let (_, level) = levels.split_once('[')?;
+    match level.split_once(']')?.0 {
+        "none" => Some(Lockdown::None),
+        "integrity" => Some(Lockdown::Integrity),
+        "confidentiality" => Some(Lockdown::Confidentiality),
+        _ => None,
+    }
+}
+
+/// Whether there is a source of events for kprobes.
+fn devices(sources: &Path) -> Option<bool> {
+    sources
+        .exists()
+        .then(|| sources.join("kprobe/type").exists())
+}
+
+#[cfg(test)]
+#[path = "system_tests.rs"]
+mod tests;
