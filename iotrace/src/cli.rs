@@ -2,7 +2,7 @@
 
 use clap::{Parser, Subcommand};
 
-use crate::commands::{opens::OpensArgs, top::TopArgs};
+use crate::commands::{doctor::DoctorArgs, opens::OpensArgs, top::TopArgs};
 
 /// Version of the program and, since they are built apart, of its kernel side.
 const VERSION: &str = concat!(
@@ -24,9 +24,11 @@ Examples:
   sudo iotrace top -C              who reads and writes what, each second
   sudo iotrace opens --pid 3920    every open of a process
   sudo iotrace opens --json | jq   one object a line
+  sudo iotrace doctor              what this kernel allows, and how to get more
 
 Exit codes: 0 done, 1 failed while running, 2 wrong usage, 69 this system cannot be
-traced (the message tells why); with `-- COMMAND` the code of the command."
+traced (the message tells why, and `iotrace doctor` all there is to know); with
+`-- COMMAND` the code of the command."
 )]
 pub struct Cli {
     /// What to do.
@@ -43,6 +45,7 @@ pub struct Cli {
 pub enum Command {
     Top(TopArgs),
     Opens(OpensArgs),
+    Doctor(DoctorArgs),
 }
 
 impl Cli {
@@ -51,6 +54,8 @@ impl Cli {
         let verbose = match &self.command {
             Command::Top(args) => args.trace.verbose,
             Command::Opens(args) => args.trace.verbose,
+            // What the libraries would complain about is what it reports.
+            Command::Doctor(_) => return log::LevelFilter::Error,
         };
         match verbose {
             0 | 1 => log::LevelFilter::Warn,

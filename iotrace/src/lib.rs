@@ -22,7 +22,7 @@ pub mod system;
 mod trace;
 
 use cli::{Cli, Command};
-use commands::{opens::Opens, top::Top};
+use commands::{doctor, opens::Opens, top::Top};
 use error::Error;
 use exit::Exit;
 use output::Screen;
@@ -66,5 +66,6 @@ pub fn main(cli: Cli) -> Result<Exit, Error> {
             command: args.command(),
         }
         .run(Opens::new(args.config()?, Screen::of_stdout())),
+        Command::Doctor(args) => doctor::run(args, Screen::of_stdout()),
     }
 }

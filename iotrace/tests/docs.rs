@@ -1,7 +1,7 @@
 //! The documents agree with the program.
 
 use iotrace::{
-    commands::{END_FIELDS, HEADER_FIELDS, opens, top},
+    commands::{END_FIELDS, HEADER_FIELDS, doctor, opens, top},
     output::ndjson::Field,
 };
 
@@ -26,6 +26,8 @@ fn events_lists_every_field() {
         section("`open`", opens::OPEN_FIELDS),
         section("`tick` of `opens`", opens::LOSS_FIELDS),
         section("`end`", END_FIELDS),
+        section("`check`", doctor::CHECK_FIELDS),
+        section("`doctor`", doctor::DOCTOR_FIELDS),
     ];
     for section in sections {
         assert!(

@@ -2,6 +2,7 @@
 //! new one touches its own folder and `cli.rs`.
 
 pub mod common;
+pub mod doctor;
 pub mod opens;
 pub mod top;
 

@@ -114,6 +114,11 @@ impl Btf {
         Ok(btf)
     }
 
+    /// Number of types.
+    pub fn count(&self) -> usize {
+        self.types.len()
+    }
+
     fn index(
         &mut self,
         mut at: usize,

@@ -19,7 +19,7 @@ const BPF_MAP_TYPE_ARRAY_OF_MAPS: u32 = 12;
 /// # Safety
 /// `attr` is the argument of `command`, and what it points to is as that
 /// command needs it.
-unsafe fn bpf<T>(command: libc::c_int, attr: &mut T) -> io::Result<libc::c_long> {
+pub(super) unsafe fn bpf<T>(command: libc::c_int, attr: &mut T) -> io::Result<libc::c_long> {
     // SAFETY: the caller vouches for the attribute, whose size goes with it.
     let result = unsafe { libc::syscall(libc::SYS_bpf, command, &raw mut *attr, size_of::<T>()) };
     if result < 0 {

@@ -121,6 +121,21 @@ impl Slot<'_> {
         out.push(b']');
     }
 
+    /// An object of texts.
+    pub fn texts<'t>(mut self, texts: impl Iterator<Item = (&'t str, &'t str)>) {
+        let out = self.key();
+        out.push(b'{');
+        for (n, (name, text)) in texts.enumerate() {
+            if n > 0 {
+                out.push(b',');
+            }
+            quote(out, name);
+            out.push(b':');
+            quote(out, text);
+        }
+        out.push(b'}');
+    }
+
     /// An object of numbers.
     pub fn numbers<'n>(mut self, numbers: impl Iterator<Item = (&'n str, u64)>) {
         let out = self.key();

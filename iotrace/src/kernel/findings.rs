@@ -1,0 +1,252 @@
+//! Everything that `doctor` tells about: what can be read, and what came of trying.
+
+use std::path::{Path, PathBuf};
+
+use iotrace_common::Feature;
+
+use super::{
+    Request, What,
+    btf::Btf,
+    facts::{VMLINUX_BTF, read_btf},
+    layout::{self, FUNCTIONS},
+    load,
+    probe::{self, Trials},
+    request::{Backend, OwnTraffic},
+    system::System,
+};
+use crate::{error::Unavailable, system::process::page_bytes};
+
+/// What was found.
+#[derive(Debug)]
+pub struct Findings {
+    /// What can be read.
+    pub system: System,
+    /// Architecture that this program was built for.
+    pub architecture: &'static str,
+    /// Where the type information was looked for.
+    pub btf_path: PathBuf,
+    /// What is in it.
+    pub types: Result<Types, Unavailable>,
+    /// What was tried.
+    pub trials: Trials,
+    /// Backends, best first.
+    pub attempts: Vec<Attempt>,
+}
+
+/// What the kernel's type information tells.
+#[derive(Debug)]
+pub struct Types {
+    /// Its size.
+    pub bytes: u64,
+    /// Number of types.
+    pub count: usize,
+    /// Whether they are those of another kernel than the running one.
+    pub foreign: bool,
+    /// Functions that are traced.
+    pub functions: Vec<Function>,
+    /// What iotrace does with fields of the kernel.
+    pub parts: Vec<Part>,
+}
+
+/// A function of the kernel.
+#[derive(Debug)]
+pub struct Function {
+    /// Its name.
+    pub name: &'static str,
+    /// Its arguments, if it is there.
+    pub arguments: Option<Vec<String>>,
+    /// Why it can not be traced.
+    pub unusable: Option<String>,
+}
+
+/// Something that iotrace can do on kernels that have certain fields.
+#[derive(Clone, Debug)]
+pub struct Part {
+    /// What it is.
+    pub name: &'static str,
+    /// What follows when it is missing.
+    pub without: &'static str,
+    /// Whether nothing works without it.
+    pub vital: bool,
+    /// Fields that this kernel does not have.
+    pub missing: Vec<&'static str>,
+}
+
+/// A backend, loaded and attached, and dropped again.
+#[derive(Debug)]
+pub struct Attempt {
+    /// Which one.
+    pub backend: Backend,
+    /// For `top`.
+    pub top: Result<(), Unavailable>,
+    /// For `opens`.
+    pub opens: Result<(), Unavailable>,
+}
+
+impl Findings {
+    /// Looks and tries. `btf` is where the type information is, if not at the usual
+    /// place.
+    pub fn gather(btf: Option<PathBuf>) -> Self {
+        let system = System::here();
+        let btf_path = btf.clone().unwrap_or_else(|| VMLINUX_BTF.into());
+        let parsed = parse(btf_path.clone());
+        let vfs_read = parsed
+            .as_ref()
+            .ok()
+            .and_then(|(btf, _)| btf.function("vfs_read"));
+        let attempts = Backend::ALL.map(|backend| Attempt {
+            backend,
+            top: attempt(&system, &request(backend, TOP, &btf)),
+            opens: attempt(&system, &request(backend, OPENS, &btf)),
+        });
+        Self {
+            system,
+            architecture: std::env::consts::ARCH,
+            trials: probe::try_all(vfs_read),
+            types: parsed.map(|(btf, bytes)| Types {
+                foreign: btf_path != Path::new(VMLINUX_BTF) && is_foreign(&btf_path),
+                ..types(&btf, bytes)
+            }),
+            btf_path,
+            attempts: attempts.into(),
+        }
+    }
+}
+
+const TOP: What = What::Transfers {
+    read: true,
+    write: true,
+};
+const OPENS: What = What::Opens { failed_only: false };
+
+/// What a command would ask for, with maps as small as they may be.
+fn request(backend: Backend, what: What, btf: &Option<PathBuf>) -> Request {
+    Request {
+        backend: Some(backend),
+        what,
+        pid: None,
+        tid: None,
+        uid: None,
+        follow: false,
+        own: OwnTraffic::Excluded,
+        all_files: false,
+        rows: 1,
+        calls: 1,
+        followed: 1,
+        ring_bytes: page_bytes(),
+        log: false,
+        btf: btf.clone(),
+    }
+}
+
+/// What the start of a command does, and nothing after it.
+fn attempt(system: &System, request: &Request) -> Result<(), Unavailable> {
+    system.check_privileges()?;
+    load::attach(request).map(drop)
+}
+
+fn parse(path: PathBuf) -> Result<(Btf, u64), Unavailable> {
+    let data = read_btf(&path)?;
+    let bytes = data.len() as u64;
+    match Btf::parse(data, layout::wanted_names()) {
+        Ok(btf) => Ok((btf, bytes)),
+        Err(error) => Err(Unavailable::BadBtf {
+            path,
+            reason: error.to_string(),
+        }),
+    }
+}
+
+/// Whether the running kernel describes itself otherwise.
+fn is_foreign(path: &Path) -> bool {
+    let own = read_btf(Path::new(VMLINUX_BTF));
+    let given = read_btf(path);
+    matches!((own, given), (Ok(own), Ok(given)) if own != given)
+}
+
+fn types(btf: &Btf, bytes: u64) -> Types {
+    let (_, missing) = layout::layout(btf);
+    Types {
+        bytes,
+        count: btf.count(),
+        foreign: false,
+        functions: FUNCTIONS
+            .into_iter()
+            .map(|(name, expected)| Function {
+                name,
+                arguments: btf.arguments(name),
+                unusable: layout::check(btf, name, expected).err(),
+            })
+            .collect(),
+        parts: PARTS
+            .into_iter()
+            .map(|(feature, name, without)| {
+                let missing = missing.iter().filter(|(_, needed)| *needed == feature);
+                Part {
+                    name,
+                    without,
+                    vital: feature == Feature::Core,
+                    missing: missing.map(|(path, _)| *path).collect(),
+                }
+            })
+            .collect(),
+    }
+}
+
+/// What each feature is to people, and what follows when it is missing. The fields
+/// of each: [`iotrace_common::Layout::FIELDS`].
+const PARTS: [(Feature, &str, &str); 6] = [
+    (
+        Feature::Core,
+        "counting and naming",
+        "nothing can be traced",
+    ),
+    (Feature::Opens, "opens", "`opens` does not work"),
+    (
+        Feature::Descriptors,
+        "descriptors",
+        "`opens` and the backend syscall do not work",
+    ),
+    (
+        Feature::Follow,
+        "following children",
+        "`-- COMMAND` does not work",
+    ),
+    (
+        Feature::Deleted,
+        "deleted files",
+        "names that have been unlinked are not marked",
+    ),
+    (
+        Feature::MountNamespaces,
+        "mount namespaces",
+        "`mnt_ns` is absent, and --mntnsmap shows nothing",
+    ),
+];
+
+#[cfg(test)]
+mod tests {
+    use iotrace_common::Layout;
+
+    use super::*;
+
+    #[test]
+    fn every_field_belongs_to_a_part() {
+        for (path, feature, _) in Layout::FIELDS {
+            assert!(PARTS.iter().any(|(known, ..)| known == feature), "{path}");
+        }
+    }
+
+    #[test]
+    fn a_kernel_that_is_tested_lacks_nothing() {
+        for release in ["5.10", "6.12", "7.2"] {
+            let path = format!("{}/tests/btf/{release}.btf", env!("CARGO_MANIFEST_DIR"));
+            let (btf, bytes) = parse(path.into()).expect("BTF");
+            let types = types(&btf, bytes);
+            assert!(types.count > 10);
+            for part in types.parts {
+                assert!(part.missing.is_empty(), "{release}: {part:?}");
+            }
+        }
+    }
+}
