@@ -26,7 +26,7 @@ pub use context::{Context, Skip, is_harmful};
 pub use guest::{Listening, plain, this_program};
 pub use opens::{OpenCounts, Opens};
 pub use process::Process;
-pub use record::{Envelope, Io, Open};
+pub use record::{Envelope, Io, Open, parse};
 pub use rows::{OF_OTHERS, Rows};
 pub use terminal::Terminal;
 pub use top_counts::TopCounts;

@@ -5,6 +5,7 @@ mod anger_sums;
 mod clean_ends;
 mod command_ends;
 mod cut_paths;
+mod doctor;
 mod fail_on_loss;
 mod failed_opens;
 mod filters;
@@ -52,6 +53,7 @@ pub fn all() -> impl Iterator<Item = &'static Scenario> {
         usage::SCENARIOS,
         privileges::SCENARIOS,
         start_up::SCENARIOS,
+        doctor::SCENARIOS,
         temp_files::SCENARIOS,
         service_opens::SCENARIOS,
         tables::SCENARIOS,
