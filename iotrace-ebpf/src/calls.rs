@@ -52,6 +52,11 @@ pub struct OpenArgs {
 
 const _: () = assert!(size_of::<Call<OpenArgs>>() == 32);
 
+/// Bytes of stack that a function and a file system take at the least before they
+/// could call the function again. The system calls that lead to a function differ by
+/// less (`ksys_read` and `ksys_pread64` by tens).
+const NESTED: u64 = 256;
+
 /// Remembers a call of `task`, the current thread. `frame` is the address of the
 /// registers that the kernel saved for the hook, on the thread's own stack.
 #[inline(always)]
@@ -71,10 +76,10 @@ pub fn begin<T: Copy>(
     };
     // SAFETY: a live element, which only this thread uses.
     unsafe {
-        // Deeper in the stack: the function has been called inside itself, and the
-        // outermost call counts, once. Otherwise the return of the call before
+        // Much deeper in the stack: the function has been called inside itself, and
+        // the outermost call counts, once. Otherwise the return of the call before
         // was never seen.
-        if frame < (*before).frame {
+        if frame + NESTED < (*before).frame {
             return Ok(());
         }
         emit::lost(hook, Loss::ReturnMissed);
