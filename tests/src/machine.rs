@@ -1,6 +1,7 @@
 //! What the scenarios must know about the machine that they run on.
 
 use std::fs;
+use std::sync::OnceLock;
 
 use nix::sys::utsname::uname;
 
@@ -28,4 +29,15 @@ pub fn is_emulated() -> bool {
     reads("/sys/class/dmi/id/sys_vendor").trim() == "QEMU"
         && !reads("/sys/devices/system/clocksource/clocksource0/available_clocksource")
             .contains("kvm-clock")
+}
+
+/// Whether the kernel may take the CPU from a thread in the middle of a kernel program: then it
+/// does not run that program for the threads that come next, and counts them.
+pub fn preempts_programs() -> bool {
+    static PREEMPTS: OnceLock<bool> = OnceLock::new();
+    *PREEMPTS.get_or_init(|| {
+        // "none (voluntary) full lazy": the mode of a kernel that can choose.
+        let modes = fs::read_to_string("/sys/kernel/debug/sched/preempt");
+        modes.is_ok_and(|modes| modes.contains("(full)") || modes.contains("(lazy)"))
+    })
 }

@@ -9,7 +9,7 @@ use nix::mount::{MsFlags, mount};
 use nix::sched::{CloneFlags, unshare};
 
 use crate::cli::RunOptions;
-use crate::harness::{Context, Skip};
+use crate::harness::{Context, LeftOut, Skip};
 use crate::machine;
 use crate::scenarios::{self, Scenario};
 
@@ -50,7 +50,7 @@ pub fn run(options: &RunOptions) -> Result<u8> {
 
     let (mut passed, mut failed, mut skipped) = (0, 0, 0);
     for scenario in chosen {
-        let context = Context::new(&iotrace, options.backend, &parent)?;
+        let context = || Context::new(&iotrace, options.backend, &parent);
         match run_one(scenario, &context)? {
             Outcome::Passed => passed += 1,
             Outcome::Failed => failed += 1,
@@ -67,28 +67,39 @@ enum Outcome {
     Skipped,
 }
 
-fn run_one(scenario: &Scenario, context: &Context) -> Result<Outcome> {
+/// Most runs of one scenario, should the kernel leave out programs in each.
+const MOST_RUNS: u32 = 8;
+
+fn run_one(scenario: &Scenario, context: &dyn Fn() -> Result<Context>) -> Result<Outcome> {
     let name = scenario.name;
-    let started = Instant::now();
-    let outcome = match (scenario.run)(context) {
-        Ok(()) => {
-            println!("PASS {name} ({:.1} s)", started.elapsed().as_secs_f64());
-            Outcome::Passed
-        }
-        Err(error) => match error.downcast_ref::<Skip>() {
-            Some(reason) => {
-                println!("SKIP {name}: kernel {}: {reason}", machine::kernel());
-                Outcome::Skipped
+    for run in 1.. {
+        let context = context()?;
+        let started = Instant::now();
+        let outcome = match (scenario.run)(&context) {
+            Ok(()) => {
+                println!("PASS {name} ({:.1} s)", started.elapsed().as_secs_f64());
+                Outcome::Passed
             }
-            None => {
-                println!("FAIL {name}: {error:#}");
-                print!("{}", context.everything_seen());
-                Outcome::Failed
+            Err(error) => {
+                if let Some(reason) = error.downcast_ref::<Skip>() {
+                    println!("SKIP {name}: kernel {}: {reason}", machine::kernel());
+                    Outcome::Skipped
+                } else if let Some(reason) = error.downcast_ref::<LeftOut>()
+                    && run < MOST_RUNS
+                {
+                    println!("     again: {reason}, as iotrace told");
+                    continue;
+                } else {
+                    println!("FAIL {name}: {error:#}");
+                    print!("{}", context.everything_seen());
+                    Outcome::Failed
+                }
             }
-        },
-    };
-    io::stdout().flush()?;
-    Ok(outcome)
+        };
+        io::stdout().flush()?;
+        return Ok(outcome);
+    }
+    Ok(Outcome::Failed)
 }
 
 /// What scenarios mount goes with this process, however it ends.

@@ -24,6 +24,7 @@ use std::time::Duration;
 pub use capture::Capture;
 pub use context::{Context, Skip, is_harmful};
 pub use guest::{Listening, plain, this_program};
+pub use losses::LeftOut;
 pub use opens::{OpenCounts, Opens};
 pub use process::Process;
 pub use record::{Envelope, Io, Open, parse};

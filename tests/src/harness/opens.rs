@@ -65,6 +65,19 @@ impl OpenCounts {
             ..Self::default()
         }
     }
+
+    /// The same, where the kernel may leave out runs of programs too.
+    pub fn or_left_out(self) -> Self {
+        Self {
+            losses: self.losses.or_left_out(),
+            ..self
+        }
+    }
+
+    /// How many operations the kernel may have left out, at the most.
+    pub fn left_out(&self) -> u64 {
+        self.losses.left_out()
+    }
 }
 
 /// The least of an `open` record.

@@ -43,6 +43,19 @@ impl Rows {
         }
     }
 
+    /// The same, where the kernel may leave out runs of programs too.
+    pub fn or_left_out(self) -> Self {
+        Self {
+            losses: self.losses.or_left_out(),
+            ..self
+        }
+    }
+
+    /// How many operations the kernel may have left out, at the most.
+    pub fn left_out(&self) -> u64 {
+        self.losses.left_out()
+    }
+
     /// For a scenario in which a thread gets the id of another that ended in the same tick:
     /// iotrace keeps them apart, but a row does not tell which of both it is of.
     pub fn of_reused_ids() -> Self {
