@@ -20,6 +20,9 @@ pub enum Feature {
     Follow,
     /// Mount namespaces.
     MountNamespaces,
+    /// The kernel's own count of a thread's reads and writes, by which the kprobe
+    /// backend finds out that it missed some.
+    CallCounts,
 }
 
 macro_rules! layout {
@@ -99,6 +102,11 @@ layout! {
     task_tgid = "task_struct.tgid", Core;
     /// Start time, nanoseconds.
     task_start_time = "task_struct.start_time", Core;
+    /// Reads of the thread so far (`CONFIG_TASK_IO_ACCOUNTING`); `vfs_read` counts
+    /// each at its end.
+    task_syscr = "task_struct.ioac.syscr", CallCounts;
+    /// The same for writes.
+    task_syscw = "task_struct.ioac.syscw", CallCounts;
     /// Open files.
     task_files = "task_struct.files", Descriptors;
     /// Current and root directory.

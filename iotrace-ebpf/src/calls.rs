@@ -2,6 +2,12 @@
 //! the return of the system call needs. One per thread, for a thread is in one
 //! system call at a time.
 //!
+//! A return may be missed (the kernel does not run a program that it preempted on
+//! this CPU). So what waits is only given the return of a call of its own kind; each
+//! call of that kind begins with a hook that replaces or forgets what waits; and
+//! should that have been missed too, the kernel's own count of the thread's reads
+//! and writes has gone on by more than one.
+//!
 //! The return is taken from the tracepoint `sys_exit`, not from a kretprobe. The
 //! kernel gives a kretprobe as many slots as there are CPUs (at the least 10 when
 //! it is preemptible), and each call that sleeps holds one: with 12 readers asleep
@@ -10,9 +16,13 @@
 //! stays behind a tracer that is killed.
 
 use aya_ebpf::{bindings::BPF_NOEXIST, maps::HashMap};
-use iotrace_common::{FileId, Hook, Loss};
+use iotrace_common::{ABSENT, FileId, Hook, Loss};
 
-use crate::{emit, kernel::Task};
+use crate::{
+    count::Op,
+    emit,
+    kernel::{self, Probe, Read, Task, offset},
+};
 
 /// A call of a thread, with what its entry knew.
 #[repr(C)]
@@ -35,9 +45,34 @@ pub struct TransferArgs {
     pub mode: u32,
     /// 1 for a write.
     pub write: u32,
+    /// What [`calls_done`] told.
+    pub done: u64,
 }
 
-const _: () = assert!(size_of::<Call<TransferArgs>>() == 40);
+const _: () = assert!(size_of::<Call<TransferArgs>>() == 48);
+
+/// How many reads or writes the thread has done: one more after the call that is
+/// under way, if it did not fail early (`inc_syscr` in `vfs_read`, 5.10 to 7.2). 0
+/// where the kernel does not count.
+#[inline(always)]
+pub fn calls_done(op: Op) -> Result<u64, Loss> {
+    let at = match op {
+        Op::Read => offset!(task_syscr),
+        Op::Write => offset!(task_syscw),
+    };
+    if at == ABSENT {
+        return Ok(0);
+    }
+    // SAFETY: a member of task_struct.
+    unsafe { Probe::load(kernel::task(), at) }
+}
+
+/// Whether the call that began after `before` calls is the last one that ended.
+#[inline(always)]
+pub fn is_last(op: Op, before: u64) -> Result<bool, Loss> {
+    let now = calls_done(op)?;
+    Ok(now == 0 || now == before + 1)
+}
 
 /// An open under way.
 #[repr(C)]
@@ -86,4 +121,15 @@ pub fn begin<T: Copy>(
         *before = call;
     }
     Ok(())
+}
+
+/// A call of the same kind begins that is of no interest: what waits for a return
+/// has missed it, and must not take this one's.
+#[inline(always)]
+pub fn forget<T: Copy>(calls: &HashMap<u32, Call<T>>, hook: Hook, task: &Task) {
+    if calls.get_ptr(task.tid).is_some() {
+        emit::lost(hook, Loss::ReturnMissed);
+        // It was there a moment ago, and nobody else removes it.
+        let _ = calls.remove(task.tid);
+    }
 }

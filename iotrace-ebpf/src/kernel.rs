@@ -9,7 +9,7 @@ use aya_ebpf::helpers::{
     bpf_get_current_pid_tgid, bpf_get_current_task, bpf_get_current_uid_gid, bpf_probe_read_kernel,
     generated::bpf_get_current_task_btf,
 };
-use iotrace_common::{Layout, Loss, PATH_CAP, SYSCALL_TABLE, Settings};
+use iotrace_common::{ABSENT, Layout, Loss, PATH_CAP, SYSCALL_TABLE, Settings};
 
 #[unsafe(no_mangle)]
 pub static LAYOUT: Layout = Layout::UNKNOWN;
@@ -64,7 +64,7 @@ pub(crate) use setting;
 
 /// What the syscall `nr` is to us (`iotrace_common::Syscall`), 0 for nothing.
 #[inline(always)]
-pub fn syscall_kind(nr: u32) -> u8 {
+fn syscall_kind(nr: u32) -> u8 {
     let index = nr as usize & (SYSCALL_TABLE - 1);
     let kind = constant(&SYSCALLS[index]);
     if (nr as usize) < SYSCALL_TABLE {
@@ -72,6 +72,26 @@ pub fn syscall_kind(nr: u32) -> u8 {
     } else {
         0
     }
+}
+
+/// What the system call that returns with these registers is to us
+/// (`iotrace_common::Syscall`), 0 for nothing. `None` for a 32-bit program, whose
+/// numbers mean other calls.
+///
+/// # Safety
+/// `regs` is the address of the saved registers.
+#[inline(always)]
+pub unsafe fn returning_call(regs: Ptr) -> Result<Option<u8>, Loss> {
+    // SAFETY: registers at offsets from BTF. The low half of the number: `orig_ax`
+    // is 64 bits wide, `syscallno` of aarch64 32.
+    let kind = syscall_kind(unsafe { Probe::load(regs, offset!(regs_nr)) }?);
+    let at = offset!(compat);
+    if kind == 0 || at == ABSENT {
+        return Ok(Some(kind));
+    }
+    // SAFETY: a word of the task at an offset from BTF.
+    let word: u32 = unsafe { Probe::load(task(), at) }?;
+    Ok((word & setting!(compat_mask) == 0).then_some(kind))
 }
 
 /// Bounds a position in a path buffer, visibly for the verifier.

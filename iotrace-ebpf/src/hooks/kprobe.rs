@@ -12,7 +12,7 @@ use aya_ebpf::{
     macros::{kprobe, raw_tracepoint},
     programs::{ProbeContext, RawTracePointContext},
 };
-use iotrace_common::{Hook, Loss};
+use iotrace_common::{Hook, Loss, Syscall};
 
 use super::end;
 use crate::{
@@ -20,7 +20,7 @@ use crate::{
     count::{self, Op},
     file::{self, Inode, OpenFile},
     filter,
-    kernel::{Probe, Ptr, Read, offset, task_id},
+    kernel::{self, Probe, Ptr, Read, offset, task_id},
     maps::{OPENS, TRANSFERS},
     open::{self, Request},
 };
@@ -53,6 +53,7 @@ fn transfer_begins(ctx: &ProbeContext, op: Op) -> Result<(), Loss> {
         (address, file::inode::<Probe>(address)?)
     };
     if !filter::admits_type(inode.mode) {
+        calls::forget(&TRANSFERS, op.hook(), &task);
         return Ok(());
     }
     let args = TransferArgs {
@@ -60,6 +61,7 @@ fn transfer_begins(ctx: &ProbeContext, op: Op) -> Result<(), Loss> {
         id: inode.id,
         mode: inode.mode,
         write: u32::from(op == Op::Write),
+        done: calls::calls_done(op)?,
     };
     calls::begin(&TRANSFERS, op.hook(), &task, ctx.as_ptr() as u64, args)
 }
@@ -71,27 +73,42 @@ pub fn transfer_return(ctx: RawTracePointContext) -> u32 {
     let Some(call) = TRANSFERS.get_ptr(tid) else {
         return 0;
     };
-    // SAFETY: a live element, which only this thread uses.
-    let args = unsafe { (*call).args };
-    let moved: i64 = ctx.arg(1);
-    let op = if args.write == 0 { Op::Read } else { Op::Write };
-    let counted = if moved < 0 {
-        Ok(())
+    // SAFETY: a live element, which only this thread uses; the saved registers.
+    let (args, returning) = unsafe { ((*call).args, kernel::returning_call(ctx.arg(0))) };
+    let (op, kind) = if args.write == 0 {
+        (Op::Read, Syscall::Read)
     } else {
-        let file = OpenFile {
-            address: args.file as Ptr,
-            inode: Inode {
-                id: args.id,
-                mode: args.mode,
-            },
-            // The system call has let go of it.
-            held: false,
-        };
-        count::transfer(&Probe::current(), &file, op, moved as u64)
+        (Op::Write, Syscall::Write)
+    };
+    let returned = match returning {
+        // The return of the call that is waiting was missed.
+        Ok(Some(other)) if other != kind as u8 => Err(Loss::ReturnMissed),
+        Ok(_) => transfer_ends(op, &args, ctx.arg(1)),
+        Err(loss) => Err(loss),
     };
     // It was there a moment ago, and nobody else removes it.
     let _ = TRANSFERS.remove(tid);
-    end(&ctx, op.hook(), counted)
+    end(&ctx, op.hook(), returned)
+}
+
+#[inline(always)]
+fn transfer_ends(op: Op, args: &TransferArgs, moved: i64) -> Result<(), Loss> {
+    if moved < 0 {
+        return Ok(());
+    }
+    if !calls::is_last(op, args.done)? {
+        return Err(Loss::ReturnMissed);
+    }
+    let file = OpenFile {
+        address: args.file as Ptr,
+        inode: Inode {
+            id: args.id,
+            mode: args.mode,
+        },
+        // The system call has let go of it.
+        held: false,
+    };
+    count::transfer(&Probe::current(), &file, op, moved as u64)
 }
 
 /// `long do_sys_openat2(int dfd, const char *filename, struct open_how *how)`
@@ -126,16 +143,23 @@ pub fn open_return(ctx: RawTracePointContext) -> u32 {
     let Some(call) = OPENS.get_ptr(tid) else {
         return 0;
     };
-    // SAFETY: a live element, which only this thread uses.
-    let args = unsafe { (*call).args };
-    let request = Request {
-        dirfd: args.dirfd,
-        name: args.name as Ptr,
-        flags: args.flags,
-        mode: args.mode,
-        result: ctx.arg::<i64>(1) as i32,
+    // SAFETY: a live element, which only this thread uses; the saved registers.
+    let (args, returning) = unsafe { ((*call).args, kernel::returning_call(ctx.arg(0))) };
+    let reported = match returning {
+        // The return of the call that is waiting was missed.
+        Ok(Some(0)) => Err(Loss::ReturnMissed),
+        Ok(_) => open::report(
+            &Probe::current(),
+            &Request {
+                dirfd: args.dirfd,
+                name: args.name as Ptr,
+                flags: args.flags,
+                mode: args.mode,
+                result: ctx.arg::<i64>(1) as i32,
+            },
+        ),
+        Err(loss) => Err(loss),
     };
-    let reported = open::report(&Probe::current(), &request);
     // It was there a moment ago, and nobody else removes it.
     let _ = OPENS.remove(tid);
     end(&ctx, Hook::Open, reported)

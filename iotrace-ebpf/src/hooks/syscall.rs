@@ -5,7 +5,7 @@
 use aya_ebpf::{
     helpers::bpf_probe_read_user, macros::raw_tracepoint, programs::RawTracePointContext,
 };
-use iotrace_common::{ABSENT, Hook, Loss, Syscall};
+use iotrace_common::{Hook, Loss, Syscall};
 
 use super::end;
 use crate::{
@@ -31,19 +31,16 @@ pub fn sys_exit(ctx: RawTracePointContext) -> u32 {
 unsafe fn exit(regs: Ptr, result: i64) -> Result<(), Loss> {
     // SAFETY: registers at offsets from BTF.
     unsafe {
-        // The low half: `orig_ax` is 64 bits wide, `syscallno` of aarch64 32.
-        let nr: u32 = Probe::load(regs, offset!(regs_nr))?;
-        let kind = kernel::syscall_kind(nr);
+        // What a 32-bit program calls is not seen; docs/limitations.md says so.
+        let Some(kind) = kernel::returning_call(regs)? else {
+            return Ok(());
+        };
         if kind == 0 {
             return Ok(());
         }
         let Some(task) = filter::caller::<Probe>() else {
             return Ok(());
         };
-        // Its numbers mean other calls; docs/limitations.md says so.
-        if is_compat()? {
-            return Ok(());
-        }
         if setting!(opens) != 0 {
             return open(&task, regs, kind, result);
         }
@@ -55,18 +52,6 @@ unsafe fn exit(regs: Ptr, result: i64) -> Result<(), Loss> {
         };
         transfer(&task, regs, op, result)
     }
-}
-
-/// Whether a 32-bit program calls, whose call numbers mean other calls.
-#[inline(always)]
-unsafe fn is_compat() -> Result<bool, Loss> {
-    let at = offset!(compat);
-    if at == ABSENT {
-        return Ok(false);
-    }
-    // SAFETY: a word of the task at an offset from BTF.
-    let word: u32 = unsafe { Probe::load(kernel::task(), at) }?;
-    Ok(word & setting!(compat_mask) != 0)
 }
 
 #[inline(always)]

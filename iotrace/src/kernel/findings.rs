@@ -195,7 +195,7 @@ fn types(btf: &Btf, bytes: u64) -> Types {
 
 /// What each feature is to people, and what follows when it is missing. The fields
 /// of each: [`iotrace_common::Layout::FIELDS`].
-const PARTS: [(Feature, &str, &str); 6] = [
+const PARTS: [(Feature, &str, &str); 7] = [
     (
         Feature::Core,
         "counting and naming",
@@ -221,6 +221,11 @@ const PARTS: [(Feature, &str, &str); 6] = [
         Feature::MountNamespaces,
         "mount namespaces",
         "`mnt_ns` is absent, and --mntnsmap shows nothing",
+    ),
+    (
+        Feature::CallCounts,
+        "counts of calls",
+        "backend kprobe does not notice a call whose begin it missed together with the end of the one before",
     ),
 ];
 
