@@ -132,12 +132,13 @@ impl System {
     pub fn run(
         &self,
         command: &[&str],
+        cpus: u32,
         timeout: Duration,
         log: &str,
         sink: &mut Sink<'_>,
     ) -> Result<u8> {
         let options = Options {
-            cpus: CPUS,
+            cpus,
             memory: MEMORY,
             timeout: timeout.as_secs(),
             icount: false,

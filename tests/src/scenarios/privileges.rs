@@ -6,6 +6,7 @@ use std::{fs, io};
 
 use anyhow::{Context as _, Result, ensure};
 use caps::{CapSet, Capability};
+use nix::sys::resource::{RLIM_INFINITY, Resource, setrlimit};
 
 use super::Scenario;
 use crate::cli::Backend;
@@ -39,6 +40,8 @@ fn with_only(context: &Context, kept: &[Capability], args: &[&str]) -> Command {
         .filter(|capability| !kept.contains(capability))
         .collect();
     let limit = move || {
+        // Kernels before 5.11 count maps as locked memory, of which there may be little.
+        setrlimit(Resource::RLIMIT_MEMLOCK, RLIM_INFINITY, RLIM_INFINITY)?;
         for capability in &dropped {
             // A capability that this kernel does not know can not be held either.
             match caps::drop(None, CapSet::Bounding, *capability) {
@@ -49,7 +52,7 @@ fn with_only(context: &Context, kept: &[Capability], args: &[&str]) -> Command {
         }
         Ok(())
     };
-    // SAFETY: prctl(2) is all that happens between fork and exec as long as
+    // SAFETY: setrlimit(2) and prctl(2) are all that happens between fork and exec as long as
     // nothing fails.
     unsafe { command.pre_exec(limit) };
     command

@@ -109,7 +109,7 @@ fn boot(systems: &Systems, cell: &Cell, output: &mut Vec<u8>) -> Result<u8> {
         .get(&(cell.arch, cell.kernel))
         .context("its system was not prepared")?;
     let log = format!("console {cell}").replace(' ', "-");
-    system.run(&cell.command(), TIMEOUT, &log, &mut |bytes| {
+    system.run(&cell.command(), cell.cpus(), TIMEOUT, &log, &mut |bytes| {
         output.extend_from_slice(bytes);
         Ok(())
     })
