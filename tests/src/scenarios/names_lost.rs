@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use anyhow::{Result, ensure};
+use nix::sys::signal::Signal;
 
 use super::Scenario;
 use crate::harness::{Context, Rows, Tracer, Workload, plain};
@@ -27,8 +28,11 @@ fn counts_are_kept(context: &Context) -> Result<()> {
     let pid = workload.pid().to_string();
     let options = ["-p", &pid, "--ring-kib", "4", "0.1"];
     let tracer = Tracer::start(context, "top", &options, Rows::allowing(&[CAUSE]))?;
+    // A reader that does not come: a fast one would make room in time.
+    tracer.process().signal(Signal::SIGSTOP)?;
     workload.go()?;
     let report: Report = workload.finish()?;
+    tracer.process().signal(Signal::SIGCONT)?;
     let (seen, end) = tracer.stop()?;
 
     ensure!(

@@ -40,8 +40,9 @@ fn with_only(context: &Context, kept: &[Capability], args: &[&str]) -> Command {
         .filter(|capability| !kept.contains(capability))
         .collect();
     let limit = move || {
-        // Kernels before 5.11 count maps as locked memory, of which there may be little.
-        setrlimit(Resource::RLIMIT_MEMLOCK, RLIM_INFINITY, RLIM_INFINITY)?;
+        // Kernels before 5.11 count maps as locked memory, of which there may be little. Where
+        // the limit may not be raised, iotrace says what is missing.
+        let _ = setrlimit(Resource::RLIMIT_MEMLOCK, RLIM_INFINITY, RLIM_INFINITY);
         for capability in &dropped {
             // A capability that this kernel does not know can not be held either.
             match caps::drop(None, CapSet::Bounding, *capability) {
