@@ -71,3 +71,10 @@ fn value<'a>(info: &'a str, key: &str) -> Option<&'a str> {
     let line = info.lines().find_map(|line| line.strip_prefix(key));
     line.map(str::trim)
 }
+
+/// Whether the running kernel describes itself otherwise.
+pub fn is_foreign(path: &Path) -> bool {
+    let own = read_btf(Path::new(VMLINUX_BTF));
+    let given = read_btf(path);
+    matches!((own, given), (Ok(own), Ok(given)) if own != given)
+}

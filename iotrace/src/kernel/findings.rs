@@ -7,7 +7,7 @@ use iotrace_common::Feature;
 use super::{
     Request, What,
     btf::Btf,
-    facts::{VMLINUX_BTF, read_btf},
+    facts::{self, VMLINUX_BTF, read_btf},
     layout::{self, FUNCTIONS},
     load,
     probe::{self, Trials},
@@ -104,7 +104,7 @@ impl Findings {
             architecture: std::env::consts::ARCH,
             trials: probe::try_all(vfs_read),
             types: parsed.map(|(btf, bytes)| Types {
-                foreign: btf_path != Path::new(VMLINUX_BTF) && is_foreign(&btf_path),
+                foreign: btf_path != Path::new(VMLINUX_BTF) && facts::is_foreign(&btf_path),
                 ..types(&btf, bytes)
             }),
             btf_path,
@@ -155,13 +155,6 @@ fn parse(path: PathBuf) -> Result<(Btf, u64), Unavailable> {
             reason: error.to_string(),
         }),
     }
-}
-
-/// Whether the running kernel describes itself otherwise.
-fn is_foreign(path: &Path) -> bool {
-    let own = read_btf(Path::new(VMLINUX_BTF));
-    let given = read_btf(path);
-    matches!((own, given), (Ok(own), Ok(given)) if own != given)
 }
 
 fn types(btf: &Btf, bytes: u64) -> Types {

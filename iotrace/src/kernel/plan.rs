@@ -1,6 +1,8 @@
 //! From what is wanted and what the kernel is like to the constants and
 //! programs to load.
 
+use std::os::unix::ffi::OsStrExt as _;
+
 use iotrace_common::{ABSENT, Feature, Layout, SYSCALL_TABLE, Settings, Syscall};
 
 use super::{
@@ -9,7 +11,7 @@ use super::{
     layout::{FUNCTIONS, TASK_BTF_HELPER, arch, check, layout, wanted_names},
     request::{Backend, Request, What},
 };
-use crate::error::Unavailable;
+use crate::{error::Unavailable, output::sanitize};
 
 /// Everything that the loader needs to know of the running kernel.
 pub struct Plan {
@@ -29,6 +31,12 @@ pub fn plan(request: &Request) -> Result<Plan, Unavailable> {
         .clone()
         .unwrap_or_else(|| facts::VMLINUX_BTF.into());
     let data = facts::read_btf(&path)?;
+    if request.btf.is_some() && facts::is_foreign(&path) {
+        log::warn!(
+            "{} is not the type information of the running kernel: what is told may be wrong",
+            sanitize::text(path.as_os_str().as_bytes())
+        );
+    }
     let bad = |reason: String| Unavailable::BadBtf { path, reason };
     let names = wanted_names();
     let btf = match Btf::parse(data, names) {

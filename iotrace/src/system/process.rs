@@ -1,5 +1,6 @@
 //! Processes, as far as `/proc` tells.
 
+use nix::unistd::{SysconfVar, sysconf};
 use procfs::process::Process;
 
 /// Whether a process (thread group) of this id exists.
@@ -20,7 +21,11 @@ pub fn thread_exists(tid: u32) -> bool {
 /// Size of a page, which is also the smallest size of a ring buffer.
 pub fn page_bytes() -> u32 {
     // 4 KiB to 64 KiB on every architecture that Linux runs on.
-    u32::try_from(procfs::page_size()).unwrap_or(4096)
+    // Not `procfs::page_size`, which panics without /proc on kernels before 6.4.
+    let bytes = sysconf(SysconfVar::PAGE_SIZE).ok().flatten();
+    bytes
+        .and_then(|bytes| u32::try_from(bytes).ok())
+        .unwrap_or(4096)
 }
 
 /// Resident memory of this process, bytes.
