@@ -102,7 +102,7 @@ layout! {
     task_tgid = "task_struct.tgid", Core;
     /// Start time, nanoseconds.
     task_start_time = "task_struct.start_time", Core;
-    /// Reads of the thread so far (`CONFIG_TASK_IO_ACCOUNTING`); `vfs_read` counts
+    /// Reads of the thread so far (`CONFIG_TASK_XACCT`); `vfs_read` counts
     /// each at its end.
     task_syscr = "task_struct.ioac.syscr", CallCounts;
     /// The same for writes.

@@ -43,11 +43,15 @@ pub enum Hook {
     Fork = 3,
     /// Death of processes.
     Exit = 4,
+    /// Return of system calls (kprobe backend).
+    Return = 5,
+    /// Death of threads (kprobe backend).
+    ThreadExit = 6,
 }
 
 impl Hook {
     /// How many there are.
-    pub const COUNT: usize = 5;
+    pub const COUNT: usize = 7;
 }
 
 /// Loss counters of one [`Hook`] on one CPU, indexed by [`Loss`].

@@ -75,23 +75,29 @@ fn syscall_kind(nr: u32) -> u8 {
 }
 
 /// What the system call that returns with these registers is to us
-/// (`iotrace_common::Syscall`), 0 for nothing. `None` for a 32-bit program, whose
-/// numbers mean other calls.
+/// (`iotrace_common::Syscall`), 0 for nothing; for a 64-bit program.
 ///
 /// # Safety
 /// `regs` is the address of the saved registers.
 #[inline(always)]
-pub unsafe fn returning_call(regs: Ptr) -> Result<Option<u8>, Loss> {
-    // SAFETY: registers at offsets from BTF. The low half of the number: `orig_ax`
-    // is 64 bits wide, `syscallno` of aarch64 32.
-    let kind = syscall_kind(unsafe { Probe::load(regs, offset!(regs_nr)) }?);
+pub unsafe fn call_kind(regs: Ptr) -> Result<u8, Loss> {
+    // SAFETY: a register at an offset from BTF. The low half of the number:
+    // `orig_ax` is 64 bits wide, `syscallno` of aarch64 32.
+    Ok(syscall_kind(unsafe {
+        Probe::load(regs, offset!(regs_nr))
+    }?))
+}
+
+/// Whether a 32-bit program calls, whose numbers mean other calls.
+#[inline(always)]
+pub fn is_compat() -> Result<bool, Loss> {
     let at = offset!(compat);
-    if kind == 0 || at == ABSENT {
-        return Ok(Some(kind));
+    if at == ABSENT {
+        return Ok(false);
     }
     // SAFETY: a word of the task at an offset from BTF.
     let word: u32 = unsafe { Probe::load(task(), at) }?;
-    Ok((word & setting!(compat_mask) == 0).then_some(kind))
+    Ok(word & setting!(compat_mask) != 0)
 }
 
 /// Bounds a position in a path buffer, visibly for the verifier.

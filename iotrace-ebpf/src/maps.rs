@@ -7,8 +7,8 @@
 //! | `NAMED` | 16,384, 1 for opens | 104 + 16 | 2 MB |
 //! | `EVENTS` | 1 MiB * | | 1 MiB |
 //! | `FILE_SCRATCH`, `OPEN_SCRATCH` | 2 and 1 per CPU | 8.5 KB | 26 KB per CPU |
-//! | `TRANSFERS`, `OPENS` | 8,192, 1 when not needed | 52 and 36 + 48 | 0.8 MB |
-//! | `FOLLOWED` | 8,192, 1 when nothing is followed | 64 | 0.5 MB |
+//! | `TRANSFERS`, `OPENS` | 8,192 *, 1 with another `--backend` | 44 and 28 + 48 | 0.8 MB |
+//! | `FOLLOWED` | 8,192 *, 1 when nothing is followed | 64 | 0.5 MB |
 //! | `CONTROL`, `TOTALS`, `LOSSES`, `OWN_PROCESS` | 1 to 5 | up to 64, per CPU | little |
 //! | `AYA_LOGS` (aya-log) | a page, 128 KiB with `-vv` | | 4 KB |
 
@@ -19,7 +19,7 @@ use aya_ebpf::{
 use iotrace_common::{Control, FileId, Hook, Losses, Row, RowKey, Totals};
 
 use crate::{
-    calls::{Call, OpenArgs, TransferArgs},
+    calls::{OpenArgs, TransferArgs},
     emit::{FileScratch, OpenScratch},
     file::Named,
 };
@@ -51,11 +51,11 @@ pub static NAMED: LruHashMap<FileId, Named> = LruHashMap::with_max_entries(16_38
 
 /// Reads and writes under way, by thread (kprobe backend).
 #[map]
-pub static TRANSFERS: HashMap<u32, Call<TransferArgs>> = HashMap::with_max_entries(8_192, 0);
+pub static TRANSFERS: HashMap<u32, TransferArgs> = HashMap::with_max_entries(8_192, 0);
 
 /// Opens under way, by thread (kprobe backend).
 #[map]
-pub static OPENS: HashMap<u32, Call<OpenArgs>> = HashMap::with_max_entries(8_192, 0);
+pub static OPENS: HashMap<u32, OpenArgs> = HashMap::with_max_entries(8_192, 0);
 
 /// Processes of the followed command.
 #[map]

@@ -45,7 +45,7 @@ fn events_lists_every_cause_of_loss() {
             "{loss:?}"
         );
     }
-    for cause in ["recursion", "unbalanced"] {
+    for cause in ["recursion", "probe_missed", "rows_full", "unbalanced"] {
         assert!(EVENTS.contains(&format!("| `{cause}` |")), "{cause}");
     }
 }

@@ -147,6 +147,14 @@ pub fn compare_but<K: Ord + fmt::Debug>(
             bail!("{key:?}: reported {seen}, but did {most} (at most {left_out} were left out)");
         }
     }
+    let operations = |sums: &BTreeMap<K, Counts>| {
+        let sums = sums.values().copied();
+        sums.sum::<Counts>().operations()
+    };
+    let missing = operations(done).saturating_sub(operations(reported));
+    if missing > left_out {
+        bail!("{missing} operations are missing, {left_out} were left out");
+    }
     Ok(())
 }
 
@@ -185,6 +193,7 @@ mod tests {
         let most = BTreeMap::from([("a", counts(4))]);
         assert!(compare_but(&done, &done, 0).is_ok());
         assert!(compare_but(&done, &most, 0).is_err());
+        assert!(compare_but(&done, &most, 1).is_err());
         assert!(compare_but(&done, &most, 2).is_ok());
         let too_much = BTreeMap::from([("a", counts(6))]);
         assert!(compare_but(&done, &too_much, 2).is_err());

@@ -1,6 +1,6 @@
 //! Backend `fentry`: programs on the exit of VFS functions, where arguments and
 //! result are at hand. The loader checks the positions against the kernel's BTF
-//! (`iotrace::kernel::plan`). The result stands behind the last argument, also
+//! (`iotrace::kernel::layout`). The result stands behind the last argument, also
 //! where `bpf_get_func_ret` does not exist yet (before 5.17).
 
 use aya_ebpf::{macros::fexit, programs::FExitContext};

@@ -2,10 +2,6 @@
 //! for kernels that have no programs on their exit. What the entry knows waits in
 //! a map for the return of the system call ([`crate::calls`] tells why that and
 //! not the return of the function).
-//!
-//! The kernel runs programs of both kinds with preemption off, and the functions
-//! are not called from interrupts, so none of them is interrupted by another: they
-//! may share the rows of loss counters.
 
 use aya_ebpf::{
     EbpfContext as _,
@@ -53,7 +49,7 @@ fn transfer_begins(ctx: &ProbeContext, op: Op) -> Result<(), Loss> {
         (address, file::inode::<Probe>(address)?)
     };
     if !filter::admits_type(inode.mode) {
-        calls::forget(&TRANSFERS, op.hook(), &task);
+        calls::forget(&TRANSFERS, op.hook(), task.tid);
         return Ok(());
     }
     let args = TransferArgs {
@@ -63,7 +59,7 @@ fn transfer_begins(ctx: &ProbeContext, op: Op) -> Result<(), Loss> {
         write: u32::from(op == Op::Write),
         done: calls::calls_done(op)?,
     };
-    calls::begin(&TRANSFERS, op.hook(), &task, ctx.as_ptr() as u64, args)
+    calls::begin(&TRANSFERS, op.hook(), &task, args)
 }
 
 /// `TP_PROTO(struct pt_regs *regs, long ret)`
@@ -73,26 +69,25 @@ pub fn transfer_return(ctx: RawTracePointContext) -> u32 {
     let Some(call) = TRANSFERS.get_ptr(tid) else {
         return 0;
     };
-    // SAFETY: a live element, which only this thread uses; the saved registers.
-    let (args, returning) = unsafe { ((*call).args, kernel::returning_call(ctx.arg(0))) };
+    // SAFETY: a live element, which only this thread uses.
+    let args = unsafe { *call };
+    let ended = transfer_ends(&ctx, &args);
+    // It was there a moment ago, and nobody else removes it.
+    let _ = TRANSFERS.remove(tid);
+    end(&ctx, Hook::Return, ended)
+}
+
+#[inline(always)]
+fn transfer_ends(ctx: &RawTracePointContext, args: &TransferArgs) -> Result<(), Loss> {
     let (op, kind) = if args.write == 0 {
         (Op::Read, Syscall::Read)
     } else {
         (Op::Write, Syscall::Write)
     };
-    let returned = match returning {
-        // The return of the call that is waiting was missed.
-        Ok(Some(other)) if other != kind as u8 => Err(Loss::ReturnMissed),
-        Ok(_) => transfer_ends(op, &args, ctx.arg(1)),
-        Err(loss) => Err(loss),
-    };
-    // It was there a moment ago, and nobody else removes it.
-    let _ = TRANSFERS.remove(tid);
-    end(&ctx, op.hook(), returned)
-}
-
-#[inline(always)]
-fn transfer_ends(op: Op, args: &TransferArgs, moved: i64) -> Result<(), Loss> {
+    if !is_return_of(ctx, |returning| returning == kind as u8)? {
+        return Err(Loss::ReturnMissed);
+    }
+    let moved: i64 = ctx.arg(1);
     if moved < 0 {
         return Ok(());
     }
@@ -109,6 +104,18 @@ fn transfer_ends(op: Op, args: &TransferArgs, moved: i64) -> Result<(), Loss> {
         held: false,
     };
     count::transfer(&Probe::current(), &file, op, moved as u64)
+}
+
+/// Whether a call of that kind returns, as far as can be told: the numbers of 32-bit
+/// programs are not known.
+#[inline(always)]
+fn is_return_of(
+    ctx: &RawTracePointContext,
+    is_kind: impl FnOnce(u8) -> bool,
+) -> Result<bool, Loss> {
+    // SAFETY: the first argument of the tracepoint is the saved registers.
+    let kind = unsafe { kernel::call_kind(ctx.arg(0)) }?;
+    Ok(is_kind(kind) || kernel::is_compat()?)
 }
 
 /// `long do_sys_openat2(int dfd, const char *filename, struct open_how *how)`
@@ -133,7 +140,7 @@ fn open_begins(ctx: &ProbeContext) -> Result<(), Loss> {
             mode: Probe::load::<u64>(how, offset!(how_mode))? as u32,
         }
     };
-    calls::begin(&OPENS, Hook::Open, &task, ctx.as_ptr() as u64, args)
+    calls::begin(&OPENS, Hook::Open, &task, args)
 }
 
 /// `TP_PROTO(struct pt_regs *regs, long ret)`
@@ -143,24 +150,38 @@ pub fn open_return(ctx: RawTracePointContext) -> u32 {
     let Some(call) = OPENS.get_ptr(tid) else {
         return 0;
     };
-    // SAFETY: a live element, which only this thread uses; the saved registers.
-    let (args, returning) = unsafe { ((*call).args, kernel::returning_call(ctx.arg(0))) };
-    let reported = match returning {
-        // The return of the call that is waiting was missed.
-        Ok(Some(0)) => Err(Loss::ReturnMissed),
-        Ok(_) => open::report(
-            &Probe::current(),
-            &Request {
-                dirfd: args.dirfd,
-                name: args.name as Ptr,
-                flags: args.flags,
-                mode: args.mode,
-                result: ctx.arg::<i64>(1) as i32,
-            },
-        ),
-        Err(loss) => Err(loss),
-    };
+    // SAFETY: a live element, which only this thread uses.
+    let args = unsafe { *call };
+    let ended = open_ends(&ctx, &args);
     // It was there a moment ago, and nobody else removes it.
     let _ = OPENS.remove(tid);
-    end(&ctx, Hook::Open, reported)
+    end(&ctx, Hook::Return, ended)
+}
+
+#[inline(always)]
+fn open_ends(ctx: &RawTracePointContext, args: &OpenArgs) -> Result<(), Loss> {
+    // No other calls than opens have a kind while opens are reported.
+    if !is_return_of(ctx, |returning| returning != 0)? {
+        return Err(Loss::ReturnMissed);
+    }
+    open::report(
+        &Probe::current(),
+        &Request {
+            dirfd: args.dirfd,
+            name: args.name as Ptr,
+            flags: args.flags,
+            mode: args.mode,
+            result: ctx.arg::<i64>(1) as i32,
+        },
+    )
+}
+
+/// `TP_PROTO(struct task_struct *p, ...)`: what a thread that ends has waiting has
+/// missed its return.
+#[raw_tracepoint(tracepoint = "sched_process_exit")]
+pub fn calls_end(_: RawTracePointContext) -> u32 {
+    let tid = task_id();
+    calls::forget(&TRANSFERS, Hook::ThreadExit, tid);
+    calls::forget(&OPENS, Hook::ThreadExit, tid);
+    0
 }

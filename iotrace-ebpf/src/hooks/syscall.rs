@@ -31,11 +31,9 @@ pub fn sys_exit(ctx: RawTracePointContext) -> u32 {
 unsafe fn exit(regs: Ptr, result: i64) -> Result<(), Loss> {
     // SAFETY: registers at offsets from BTF.
     unsafe {
-        // What a 32-bit program calls is not seen; docs/limitations.md says so.
-        let Some(kind) = kernel::returning_call(regs)? else {
-            return Ok(());
-        };
-        if kind == 0 {
+        let kind = kernel::call_kind(regs)?;
+        // What 32-bit programs call is not seen; docs/limitations.md says so.
+        if kind == 0 || kernel::is_compat()? {
             return Ok(());
         }
         let Some(task) = filter::caller::<Probe>() else {

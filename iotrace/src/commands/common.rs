@@ -7,7 +7,7 @@ use clap::{Args, builder::RangedU64ValueParser};
 use crate::{
     error::Error,
     filter::{self, NameFilter},
-    kernel::{Backend, OwnTraffic, Request, What},
+    kernel::{Backend, OwnTraffic, Request, What, sizes},
     system::process,
 };
 
@@ -55,11 +55,11 @@ pub struct TraceArgs {
     pub fail_on_loss: bool,
 
     /// Calls under way that backend kprobe can remember
-    #[arg(long, value_name = "N", default_value_t = 8_192, value_parser = entries())]
+    #[arg(long, value_name = "N", default_value_t = sizes::CALLS, value_parser = entries())]
     pub map_calls: u32,
 
     /// Processes of a command that can be followed at a time
-    #[arg(long, value_name = "N", default_value_t = 8_192, value_parser = entries())]
+    #[arg(long, value_name = "N", default_value_t = sizes::PROCESSES, value_parser = entries())]
     pub map_processes: u32,
 
     /// How to trace the kernel; by default the first that works

@@ -5,13 +5,17 @@ use std::path::Path;
 use aya::{Btf, Ebpf, programs::Program};
 use aya_obj::btf::{BtfType, Func, FuncLinkage};
 
-use super::{plan::Plan, reason::Reason, request::Hook};
+use super::{plan::Plan, reason::Reason, request::AttachPoint};
 
 /// There if the kernel can attach to functions as to perf events (since 4.17).
 const KPROBES: &str = "/sys/bus/event_source/devices/kprobe";
 
 /// Attaches all hooks or none of them; returns the programs' names.
-pub fn attach_all(ebpf: &mut Ebpf, hooks: &[Hook], plan: &Plan) -> Result<Vec<String>, Reason> {
+pub fn attach_all(
+    ebpf: &mut Ebpf,
+    hooks: &[AttachPoint],
+    plan: &Plan,
+) -> Result<Vec<String>, Reason> {
     let mut attached: Vec<String> = Vec::new();
     for hook in hooks {
         if let Err(reason) = attach_hook(ebpf, *hook, plan) {
@@ -25,7 +29,7 @@ pub fn attach_all(ebpf: &mut Ebpf, hooks: &[Hook], plan: &Plan) -> Result<Vec<St
     Ok(attached)
 }
 
-fn attach_hook(ebpf: &mut Ebpf, hook: Hook, plan: &Plan) -> Result<(), Reason> {
+fn attach_hook(ebpf: &mut Ebpf, hook: AttachPoint, plan: &Plan) -> Result<(), Reason> {
     let attached = match find(ebpf, hook.program)? {
         Program::FExit(program) => {
             let btf = stub(hook.at, plan.function(hook.at)?);

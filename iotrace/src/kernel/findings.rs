@@ -11,10 +11,10 @@ use super::{
     layout::{self, FUNCTIONS},
     load,
     probe::{self, Trials},
-    request::{Backend, OwnTraffic},
+    request::{Backend, OwnTraffic, sizes},
     system::System,
 };
-use crate::{error::Unavailable, system::process::page_bytes};
+use crate::error::Unavailable;
 
 /// What was found.
 #[derive(Debug)]
@@ -90,10 +90,10 @@ impl Findings {
         let system = System::here();
         let btf_path = btf.clone().unwrap_or_else(|| VMLINUX_BTF.into());
         let parsed = parse(btf_path.clone());
-        let vfs_read = parsed
-            .as_ref()
-            .ok()
-            .and_then(|(btf, _)| btf.function("vfs_read"));
+        let foreign = btf_path != Path::new(VMLINUX_BTF) && facts::is_foreign(&btf_path);
+        // The same number is another function elsewhere.
+        let own = parsed.as_ref().ok().filter(|_| !foreign);
+        let vfs_read = own.and_then(|(btf, _)| btf.function("vfs_read"));
         let attempts = Backend::ALL.map(|backend| Attempt {
             backend,
             top: attempt(&system, &request(backend, TOP, &btf)),
@@ -104,7 +104,7 @@ impl Findings {
             architecture: std::env::consts::ARCH,
             trials: probe::try_all(vfs_read),
             types: parsed.map(|(btf, bytes)| Types {
-                foreign: btf_path != Path::new(VMLINUX_BTF) && facts::is_foreign(&btf_path),
+                foreign,
                 ..types(&btf, bytes)
             }),
             btf_path,
@@ -120,7 +120,14 @@ const TOP: What = What::Transfers {
 const OPENS: What = What::Opens { failed_only: false };
 
 /// What a command would ask for, with maps as small as they may be.
+/// What a command asks for when nothing else is said: a kernel may have a limit that
+/// smaller maps would keep.
 fn request(backend: Backend, what: What, btf: &Option<PathBuf>) -> Request {
+    let ring_kib = if what.is_counted() {
+        sizes::RING_OF_NAMES_KIB
+    } else {
+        sizes::RING_OF_EVENTS_KIB
+    };
     Request {
         backend: Some(backend),
         what,
@@ -130,10 +137,10 @@ fn request(backend: Backend, what: What, btf: &Option<PathBuf>) -> Request {
         follow: false,
         own: OwnTraffic::Excluded,
         all_files: false,
-        rows: 1,
-        calls: 1,
-        followed: 1,
-        ring_bytes: page_bytes(),
+        rows: if what.is_counted() { sizes::ROWS } else { 1 },
+        calls: sizes::CALLS,
+        followed: sizes::PROCESSES,
+        ring_bytes: ring_kib * 1024,
         log: false,
         btf: btf.clone(),
     }

@@ -17,7 +17,7 @@ use super::{
     attach::{attach_all, find},
     plan::{self, Plan},
     reason::{Reason, describe},
-    request::{Backend, Hook, OwnTraffic, Request},
+    request::{AttachPoint, Backend, OwnTraffic, Request},
     system::System,
 };
 use crate::{
@@ -30,12 +30,12 @@ use crate::{
 static OBJECT: &[u8] = include_bytes_aligned!("../../bpf/iotrace.bpf.o");
 
 /// Programs that follow the children of a command.
-const FOLLOWERS: [Hook; 2] = [
-    Hook {
+const FOLLOWERS: [AttachPoint; 2] = [
+    AttachPoint {
         program: "process_fork",
         at: "sched_process_fork",
     },
-    Hook {
+    AttachPoint {
         program: "process_exit",
         at: "sched_process_exit",
     },

@@ -28,6 +28,6 @@ pub use names::Names;
 pub use pinned::PinnedSet;
 pub use probe::{Trial, Trials};
 pub use reason::Reason;
-pub use request::{Backend, OwnTraffic, Request, What};
+pub use request::{Backend, OwnTraffic, Request, What, sizes};
 pub use ring::Ring;
 pub use system::{Lockdown, System};

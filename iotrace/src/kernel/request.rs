@@ -2,6 +2,20 @@
 
 use std::path::PathBuf;
 
+/// Sizes when nothing else is said.
+pub mod sizes {
+    /// Counter rows of an interval.
+    pub const ROWS: u32 = 32_768;
+    /// Calls under way.
+    pub const CALLS: u32 = 8_192;
+    /// Followed processes.
+    pub const PROCESSES: u32 = 8_192;
+    /// KiB of the ring buffer where only names go through it.
+    pub const RING_OF_NAMES_KIB: u32 = 1024;
+    /// KiB of the ring buffer where each event does.
+    pub const RING_OF_EVENTS_KIB: u32 = 8192;
+}
+
 /// A way to trace the kernel.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 pub enum Backend {
@@ -17,15 +31,15 @@ pub enum Backend {
 
 /// A program of the object and where it is attached.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Hook {
+pub(super) struct AttachPoint {
     /// Its name in the object, which also tells its type.
     pub program: &'static str,
     /// Kernel function or tracepoint.
     pub at: &'static str,
 }
 
-const fn hook(program: &'static str, at: &'static str) -> Hook {
-    Hook { program, at }
+const fn hook(program: &'static str, at: &'static str) -> AttachPoint {
+    AttachPoint { program, at }
 }
 
 impl Backend {
@@ -55,19 +69,20 @@ impl Backend {
 
     /// The hooks that do what is wanted, in the order in which they are attached:
     /// a return before its entry, so that no entry waits in vain.
-    pub(super) fn hooks(self, what: What) -> Vec<Hook> {
+    pub(super) fn hooks(self, what: What) -> Vec<AttachPoint> {
         let (read, write) = match what {
             What::Transfers { read, write } => (read, write),
             What::Opens { .. } => (false, false),
         };
         let opens = !what.is_counted();
-        let hooks: &[(bool, Hook)] = match self {
+        let hooks: &[(bool, AttachPoint)] = match self {
             Self::Fentry => &[
                 (read, hook("vfs_read_exit", "vfs_read")),
                 (write, hook("vfs_write_exit", "vfs_write")),
                 (opens, hook("do_sys_openat2_exit", "do_sys_openat2")),
             ],
             Self::Kprobe => &[
+                (true, hook("calls_end", "sched_process_exit")),
                 (read || write, hook("transfer_return", "sys_exit")),
                 (read, hook("vfs_read_entry", "vfs_read")),
                 (write, hook("vfs_write_entry", "vfs_write")),

@@ -4,6 +4,7 @@ mod anger;
 mod anger_sums;
 mod clean_ends;
 mod command_ends;
+mod compat;
 mod cut_paths;
 mod doctor;
 mod fail_on_loss;
@@ -60,6 +61,7 @@ pub fn all() -> impl Iterator<Item = &'static Scenario> {
         pread::SCENARIOS,
         hostile_names::SCENARIOS,
         cut_paths::SCENARIOS,
+        compat::SCENARIOS,
         failed_opens::SCENARIOS,
         filters::SCENARIOS,
         filters_of_opens::SCENARIOS,

@@ -6,6 +6,7 @@
 
 mod anger;
 mod busy;
+mod compat;
 mod failures;
 mod files;
 mod flood;
@@ -49,6 +50,8 @@ pub enum Work {
     Gone(gone::Options),
     /// Threads that sleep in an open.
     Sleepers(sleepers::Options),
+    /// What a 32-bit program does.
+    Compat(compat::Options),
     /// Files with names made to break terminals and parsers.
     Names(names::Options),
     /// Opens that fail, each in another way.
@@ -78,6 +81,7 @@ impl Work {
             Self::Pread(options) => pread::run(&options),
             Self::Flood(options) => flood::run(&options),
             Self::Gone(options) => gone::run(&options),
+            Self::Compat(options) => compat::run(&options),
             Self::Sleepers(options) => sleepers::run(&options),
             Self::Names(options) => names::run(&options),
             Self::Failures(options) => failures::run(&options),

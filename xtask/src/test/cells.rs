@@ -97,9 +97,10 @@ pub const SUBSET: &[&str] = &[
     "usage_errors",
     "privileges",
     "missing_btf",
+    "doctor",
 ];
 
-/// Every cell, those that take longest first.
+/// Every cell, kernel by kernel.
 pub fn cells(all: bool) -> Vec<Cell> {
     let mut cells = Vec::new();
     for kernel in &KERNELS {

@@ -82,7 +82,10 @@ pub fn hooks(findings: &Findings) -> Vec<Check> {
             "sys_exit" => "where backends kprobe and syscall see the end of a call",
             _ => "`-- COMMAND` follows children by it",
         };
-        let advise = |reason: &Reason| advise(&findings.system, Backend::Syscall, reason);
+        let advise = |reason: &Reason| match *name {
+            "sys_exit" => advise(&findings.system, Backend::Syscall, reason),
+            _ => advise_all(&findings.system, reason),
+        };
         tried("hooks", name, trial, means, advise)
     });
     functions.chain(tracepoints).collect()

@@ -19,10 +19,7 @@ pub fn kernel(findings: &Findings) -> Vec<Check> {
         release(GROUP, findings),
         Check::new(GROUP, "architecture", State::Ok)
             .found(findings.architecture)
-            .means(match findings.architecture {
-                "x86_64" => "iotrace is tested on it",
-                _ => "iotrace has all that it needs for it, but is not tested on it yet",
-            }),
+            .means("iotrace is tested on it"),
         lockdown(GROUP, findings),
         tracefs(GROUP, system),
     ]

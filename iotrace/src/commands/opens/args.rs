@@ -10,7 +10,7 @@ use crate::{
     event::{Open, Opened},
     filter::NameFilter,
     flags,
-    kernel::{self, PinnedSet, Request, What},
+    kernel::{self, PinnedSet, Request, What, sizes},
 };
 
 /// Show every open as it happens: who, which file, with what result
@@ -61,7 +61,7 @@ pub struct OpensArgs {
     pub mntnsmap: Option<PathBuf>,
 
     /// Size of the ring buffer, a power of two
-    #[arg(long, value_name = "KIB", default_value_t = 8192)]
+    #[arg(long, value_name = "KIB", default_value_t = sizes::RING_OF_EVENTS_KIB)]
     pub ring_kib: u32,
 
     /// The same in pages of 4 KiB

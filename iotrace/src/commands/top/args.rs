@@ -8,7 +8,7 @@ use crate::{
     commands::common::{TraceArgs, entries, seconds, usage},
     error::Error,
     filter::NameFilter,
-    kernel::{Request, What},
+    kernel::{Request, What, sizes},
     output::Screen,
 };
 
@@ -89,11 +89,11 @@ pub struct TopArgs {
     pub directory: Option<PathBuf>,
 
     /// Pairs of thread and file that one interval can count
-    #[arg(long, value_name = "N", default_value_t = 32_768, value_parser = entries())]
+    #[arg(long, value_name = "N", default_value_t = sizes::ROWS, value_parser = entries())]
     pub map_rows: u32,
 
     /// Size of the ring buffer, a power of two
-    #[arg(long, value_name = "KIB", default_value_t = 1024)]
+    #[arg(long, value_name = "KIB", default_value_t = sizes::RING_OF_NAMES_KIB)]
     pub ring_kib: u32,
 
     /// Shared with other commands.
