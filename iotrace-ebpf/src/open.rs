@@ -118,9 +118,14 @@ unsafe fn claimed(path: *mut PathBuf, head: *mut OpenRecord, request: &Request) 
     unsafe {
         // Also where there is nothing to read: no file and no path is told then.
         (*head).flags = path_flag::CLAIMED;
-        let len = bpf_probe_read_user_str(path.cast(), USER_PATH_CAP, request.name.cast());
+        let mut len = bpf_probe_read_user_str(path.cast(), USER_PATH_CAP, request.name.cast());
+        // Old kernels (5.10) leave out the NUL of an empty string.
+        if len == 0 {
+            (*path)[0] = 0;
+            len = 1;
+        }
         // An address that can not be read is what EFAULT tells; nothing is lost.
-        if len <= 0 {
+        if len < 0 {
             if -request.result != EFAULT {
                 emit::lost(Hook::Open, Loss::NameUnreadable);
             }

@@ -10,6 +10,7 @@ use crate::{
     advice,
     event::Lost,
     kernel::{Backend, Reason},
+    output::one_line,
 };
 
 /// This system can not be traced as asked. Exit code 69.
@@ -85,11 +86,11 @@ impl Unavailable {
             }
             Self::NoBtf { path, reason } => format!(
                 "cannot read the kernel's type information {}: {reason}",
-                path.display()
+                one_line(path)
             ),
             Self::BadBtf { path, reason } => format!(
                 "cannot use the kernel's type information {}: {reason}",
-                path.display()
+                one_line(path)
             ),
             Self::NoBackend { tried, .. } => match &tried[..] {
                 [(backend, _)] => format!("this kernel does not accept backend {}", backend.name()),

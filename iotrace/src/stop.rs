@@ -14,7 +14,7 @@ use tokio::{
     time::{Instant, sleep_until},
 };
 
-use crate::{error::Failure, exit::Exit};
+use crate::{error::Failure, exit::Exit, output::one_line};
 
 /// What ends tracing, apart from the view being done.
 pub struct Stop {
@@ -74,7 +74,7 @@ impl Stop {
         };
         let child = Command::new(program).args(arguments).stdout(stdout).spawn();
         self.child = Some(child.map_err(|source| Failure::Command {
-            command: program.to_string_lossy().into_owned(),
+            command: one_line(program),
             source,
         })?);
         Ok(())

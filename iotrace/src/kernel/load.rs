@@ -90,10 +90,12 @@ fn try_backends(request: &Request) -> Result<Attached, Unavailable> {
         Some(backend) => vec![*backend],
         None => Backend::ALL.to_vec(),
     };
+    let system = System::here();
     let mut refused = Vec::new();
     for backend in candidates {
-        let attached = plan
-            .allows_backend(backend)
+        let attached = system
+            .runs_programs_of(backend)
+            .and_then(|()| plan.allows_backend(backend))
             .map_err(Reason::from)
             .and_then(|()| attach_all(&mut ebpf, &backend.hooks(request.what), &plan));
         match attached {
@@ -114,7 +116,7 @@ fn try_backends(request: &Request) -> Result<Attached, Unavailable> {
         }
     }
     Err(Unavailable::NoBackend {
-        advice: advice::refused(&System::here(), &refused),
+        advice: advice::refused(&system, &refused),
         tried: refused,
     })
 }
@@ -150,7 +152,10 @@ fn load(request: &Request, plan: &Plan) -> Result<Ebpf, Unavailable> {
         .map_max_entries("NAMED", unless(counted, NAMED_FILES))
         .map_max_entries("TRANSFERS", unless(kprobe && counted, request.calls))
         .map_max_entries("OPENS", unless(kprobe && !counted, request.calls))
-        .map_max_entries("FOLLOWED", unless(request.follow, request.followed))
+        .map_max_entries(
+            "FOLLOWED",
+            unless(request.follow, request.followed.saturating_add(1)),
+        )
         .map_max_entries("AYA_LOGS", if request.log { 1 << 17 } else { page_bytes() })
         .load(OBJECT)
         .map_err(|error| object_error(Reason::new("its maps", &error)))

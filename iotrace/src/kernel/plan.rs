@@ -1,8 +1,6 @@
 //! From what is wanted and what the kernel is like to the constants and
 //! programs to load.
 
-use std::os::unix::ffi::OsStrExt as _;
-
 use iotrace_common::{ABSENT, Feature, Layout, SYSCALL_TABLE, Settings, Syscall};
 
 use super::{
@@ -11,7 +9,7 @@ use super::{
     layout::{FUNCTIONS, TASK_BTF_HELPER, arch, check, layout, wanted_names},
     request::{Backend, Request, What},
 };
-use crate::{error::Unavailable, output::sanitize};
+use crate::error::Unavailable;
 
 /// Everything that the loader needs to know of the running kernel.
 pub struct Plan {
@@ -31,13 +29,13 @@ pub fn plan(request: &Request) -> Result<Plan, Unavailable> {
         .clone()
         .unwrap_or_else(|| facts::VMLINUX_BTF.into());
     let data = facts::read_btf(&path)?;
-    if request.btf.is_some() && facts::is_foreign(&path) {
-        log::warn!(
-            "{} is not the type information of the running kernel: what is told may be wrong",
-            sanitize::text(path.as_os_str().as_bytes())
-        );
-    }
+    let foreign = request.btf.is_some() && facts::is_foreign(&path);
     let bad = |reason: String| Unavailable::BadBtf { path, reason };
+    if foreign {
+        return Err(bad(
+            "it describes another kernel than the running one".to_owned()
+        ));
+    }
     let names = wanted_names();
     let btf = match Btf::parse(data, names) {
         Ok(btf) => btf,

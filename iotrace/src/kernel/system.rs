@@ -7,6 +7,7 @@ use std::{
 
 use caps::Capability;
 
+use super::Backend;
 use crate::{advice, error::Unavailable};
 
 /// Level of the kernel's lockdown.
@@ -41,6 +42,10 @@ pub struct System {
     pub bounding: Option<u64>,
     /// Whether locked memory is not limited.
     pub unlimited_memlock: Option<bool>,
+    /// Whether programs on functions are run (`kernel.ftrace_enabled`), if known.
+    pub ftrace: Option<bool>,
+    /// Whether kprobes are armed, if known (debugfs).
+    pub kprobes_armed: Option<bool>,
     /// How much of perf_event_open(2), which makes kprobes, is for the privileged.
     pub perf_event_paranoid: Option<i32>,
     /// Whether process ids are those of a PID namespace.
@@ -85,12 +90,36 @@ impl System {
                 let soft = line(&limits, "Max locked memory")?;
                 Some(soft.starts_with("unlimited"))
             }),
+            ftrace: read("proc/sys/kernel/ftrace_enabled").map(|on| on.trim() != "0"),
+            kprobes_armed: read("sys/kernel/debug/kprobes/enabled").map(|on| on.trim() != "0"),
             perf_event_paranoid: read("proc/sys/kernel/perf_event_paranoid")
                 .and_then(|level| level.trim().parse().ok()),
             pid_namespace: inside("proc/self/ns/pid", FIRST_PID_NAMESPACE),
             user_namespace: inside("proc/self/ns/user", FIRST_USER_NAMESPACE),
             seccomp: value("Seccomp:").map(|mode| mode == "2"),
         }
+    }
+
+    /// Fails where the kernel would attach the programs of a backend and never run them:
+    /// a zero that means nothing.
+    pub fn runs_programs_of(&self, backend: Backend) -> Result<(), String> {
+        // Where kprobes are not built on ftrace, they do not depend on it.
+        let on_ftrace = match backend {
+            Backend::Fentry => true,
+            Backend::Kprobe => cfg!(target_arch = "x86_64"),
+            Backend::Syscall => false,
+        };
+        if on_ftrace && self.ftrace == Some(false) {
+            return Err(
+                "kernel.ftrace_enabled is 0: the kernel runs no programs on its functions \
+                        (sysctl kernel.ftrace_enabled=1 changes it)"
+                    .to_owned(),
+            );
+        }
+        if backend == Backend::Kprobe && self.kprobes_armed == Some(false) {
+            return Err("kprobes are switched off in /sys/kernel/debug/kprobes/enabled".to_owned());
+        }
+        Ok(())
     }
 
     /// Whether a capability is in effect.

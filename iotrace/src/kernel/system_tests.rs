@@ -32,6 +32,8 @@ fn nothing_is_known_of_an_empty_directory() {
         capabilities: None,
         bounding: None,
         unlimited_memlock: None,
+        ftrace: None,
+        kprobes_armed: None,
         perf_event_paranoid: None,
         pid_namespace: None,
         user_namespace: None,
@@ -112,4 +114,21 @@ fn releases_have_many_forms() {
     assert_eq!(version("5.10.0-30-cloud-amd64"), Some((5, 10)));
     assert_eq!(version("7.2-rc1"), Some((7, 2)));
     assert_eq!(version("next"), None);
+}
+
+#[test]
+fn programs_that_would_never_run_are_not_attached() {
+    let off = system(&[("proc/sys/kernel/ftrace_enabled", "0\n")], &[]);
+    assert!(off.runs_programs_of(Backend::Fentry).is_err());
+    assert!(off.runs_programs_of(Backend::Syscall).is_ok());
+    let off = system(&[("sys/kernel/debug/kprobes/enabled", "0\n")], &[]);
+    assert!(off.runs_programs_of(Backend::Kprobe).is_err());
+    assert!(off.runs_programs_of(Backend::Fentry).is_ok());
+    let on = system(&[("proc/sys/kernel/ftrace_enabled", "1\n")], &[]);
+    assert!(
+        Backend::ALL
+            .map(|backend| on.runs_programs_of(backend))
+            .iter()
+            .all(Result::is_ok)
+    );
 }

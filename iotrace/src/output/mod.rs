@@ -6,6 +6,7 @@ pub mod table;
 pub mod units;
 
 use std::{
+    ffi::OsStr,
     io::{self, IsTerminal as _, Stdout, Write as _},
     os::fd::{AsFd as _, BorrowedFd},
 };
@@ -29,6 +30,12 @@ pub fn told(message: &str) -> String {
         .lines()
         .map(|line| format!("iotrace: {}\n", sanitize::text(line.as_bytes())))
         .collect()
+}
+
+/// The user's own words in a message, in which they must not begin a line of their own.
+pub fn one_line(words: impl AsRef<OsStr>) -> String {
+    let words = words.as_ref().to_string_lossy();
+    words.replace(['\n', '\r'], "\u{240a}")
 }
 
 /// Where a command writes to. Collects what it prints, so that neither a table

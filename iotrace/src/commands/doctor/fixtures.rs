@@ -23,6 +23,8 @@ pub fn fine() -> Findings {
             capabilities: Some(!0),
             bounding: Some(!0),
             unlimited_memlock: Some(false),
+            ftrace: Some(true),
+            kprobes_armed: None,
             perf_event_paranoid: Some(2),
             pid_namespace: Some(false),
             user_namespace: Some(false),

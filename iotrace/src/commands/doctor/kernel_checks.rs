@@ -47,6 +47,14 @@ pub fn programs(findings: &Findings) -> Vec<Check> {
     let misses = Check::new(GROUP, "missed runs", State::Unknown);
     let misses = match trials.counts_missed_runs {
         None => misses.found("not tried: no program could be loaded"),
+        Some(true) if findings.system.version() >= Some((7, 0)) => {
+            Check::new(GROUP, "missed runs", State::Reduced)
+                .found("counted, and to be expected: this kernel preempts programs")
+                .means(
+                    "with more busy threads than CPUs some operations are missed; loss `recursion` \
+                     tells how many at the most",
+                )
+        }
         Some(true) => Check::new(GROUP, "missed runs", State::Ok)
             .found("counted by the kernel")
             .means("operations that a program did not see are told as loss `recursion`"),

@@ -11,6 +11,7 @@ use crate::{
     filter::NameFilter,
     flags,
     kernel::{self, PinnedSet, Request, What, sizes},
+    output::one_line,
 };
 
 /// Show every open as it happens: who, which file, with what result
@@ -141,7 +142,7 @@ impl OpensArgs {
         let set = |path: &Option<PathBuf>| {
             let open = |path: &PathBuf| {
                 PinnedSet::open(path)
-                    .map_err(|error| usage(format!("cannot use {}: {error}", path.display())))
+                    .map_err(|error| usage(format!("cannot use {}: {error}", one_line(path))))
             };
             path.as_ref().map(open).transpose()
         };

@@ -9,7 +9,7 @@ use crate::{
     error::Error,
     filter::NameFilter,
     kernel::{Request, What, sizes},
-    output::Screen,
+    output::{Screen, one_line},
 };
 
 /// Rows of a table when nothing else is said.
@@ -142,11 +142,11 @@ impl TopArgs {
         let mut names = self.trace.names()?;
         if let Some(directory) = &self.directory {
             let absolute = fs::canonicalize(directory)
-                .map_err(|error| usage(format!("--directory {}: {error}", directory.display())))?;
+                .map_err(|error| usage(format!("--directory {}: {error}", one_line(directory))))?;
             if !absolute.is_dir() {
                 return Err(usage(format!(
                     "--directory {}: not a directory",
-                    directory.display()
+                    one_line(directory)
                 )));
             }
             names.directory = Some(absolute.as_os_str().as_bytes().to_vec());
