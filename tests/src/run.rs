@@ -68,7 +68,7 @@ enum Outcome {
 }
 
 /// Most runs of one scenario, should the kernel leave out programs in each.
-const MOST_RUNS: u32 = 8;
+const MOST_RUNS: u32 = 25;
 
 fn run_one(scenario: &Scenario, context: &dyn Fn() -> Result<Context>) -> Result<Outcome> {
     let name = scenario.name;
