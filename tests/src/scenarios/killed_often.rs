@@ -27,7 +27,7 @@ pub const SCENARIOS: &[Scenario] = &[Scenario {
 const ROUNDS: u64 = 100;
 
 /// Where software emulation makes each start take long.
-const ROUNDS_EMULATED: u64 = 20;
+const ROUNDS_EMULATED: u64 = 10;
 
 fn killed_often(context: &Context) -> Result<()> {
     Skip::unless_root("bpf(2) does not list ids")?;
