@@ -1,14 +1,9 @@
 //! Attaching the programs of the object, each by its type.
 
-use std::path::Path;
-
 use aya::{Btf, Ebpf, programs::Program};
 use aya_obj::btf::{BtfType, Func, FuncLinkage};
 
 use super::{plan::Plan, reason::Reason, request::AttachPoint};
-
-/// There if the kernel can attach to functions as to perf events (since 4.17).
-const KPROBES: &str = "/sys/bus/event_source/devices/kprobe";
 
 /// Attaches all hooks or none of them; returns the programs' names.
 pub fn attach_all(
@@ -38,12 +33,6 @@ fn attach_hook(ebpf: &mut Ebpf, hook: AttachPoint, plan: &Plan) -> Result<(), Re
         }
         Program::KProbe(program) => {
             plan.function(hook.at)?;
-            if !Path::new(KPROBES).exists() {
-                return Err(format!(
-                    "this kernel is built without kprobes, or /sys is not mounted ({KPROBES} is missing)"
-                )
-                .into());
-            }
             let loaded = program.load();
             loaded.and_then(|()| program.attach(hook.at, 0)).map(drop)
         }

@@ -14,7 +14,7 @@ use std::{
 use aya::maps::{Array, Map, MapData, MapError, PerCpuArray, PerCpuValues};
 use iotrace_common::{Control, Hook, Loss, Losses, OpTotal, Row, RowKey, Totals};
 
-use super::{Attached, facts, sys};
+use super::{Attached, Backend, facts, sys};
 use crate::{
     error::Failure,
     event::{Counts, Lost},
@@ -60,7 +60,10 @@ impl Counters {
             programs: attached
                 .program_fds()
                 .map_err(|source| kernel("programs", source))?,
-            links: facts::perf_links(),
+            links: match attached.backend {
+                Backend::Kprobe => facts::perf_links(),
+                Backend::Fentry | Backend::Syscall => Vec::new(),
+            },
             rows,
             epoch: 0,
             seen: Lost::default(),

@@ -1,36 +1,17 @@
-//! What start-up must know before it loads anything, and what the kernel tells of
-//! descriptors.
+//! What start-up must know of this process: its privileges, and what the kernel tells
+//! of its descriptors.
 
 use std::{
-    fs, io,
+    fs,
     os::fd::{BorrowedFd, OwnedFd, RawFd},
-    path::Path,
 };
 
 use super::System;
 use crate::error::Unavailable;
 
-/// Where the kernel keeps its type information.
-pub const VMLINUX_BTF: &str = "/sys/kernel/btf/vmlinux";
-
 /// Fails when the process may not load tracing programs, naming what it lacks.
 pub fn check_privileges() -> Result<(), Unavailable> {
     System::here().check_privileges()
-}
-
-/// Reads the kernel's BTF. Only a file of sane size: others never end.
-pub fn read_btf(path: &Path) -> Result<Vec<u8>, Unavailable> {
-    const LARGEST: u64 = 256 << 20;
-    let read = fs::metadata(path).and_then(|found| {
-        if !found.is_file() || found.len() > LARGEST {
-            return Err(io::Error::other("not a file with type information"));
-        }
-        fs::read(path)
-    });
-    read.map_err(|error| Unavailable::NoBtf {
-        path: path.to_owned(),
-        reason: error.to_string(),
-    })
 }
 
 /// Kernel memory of all BPF maps that this process has open, in bytes, as the
@@ -70,11 +51,4 @@ fn descriptors() -> impl Iterator<Item = (RawFd, String)> {
 fn value<'a>(info: &'a str, key: &str) -> Option<&'a str> {
     let line = info.lines().find_map(|line| line.strip_prefix(key));
     line.map(str::trim)
-}
-
-/// Whether the running kernel describes itself otherwise.
-pub fn is_foreign(path: &Path) -> bool {
-    let own = read_btf(Path::new(VMLINUX_BTF));
-    let given = read_btf(path);
-    matches!((own, given), (Ok(own), Ok(given)) if own != given)
 }

@@ -1,18 +1,17 @@
 //! Everything that `doctor` tells about: what can be read, and what came of trying.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use iotrace_common::Feature;
 
 use super::{
     Request, What,
-    btf::Btf,
-    facts::{self, VMLINUX_BTF, read_btf},
     layout::{self, FUNCTIONS},
     load,
     probe::{self, Trials},
     request::{Backend, OwnTraffic, sizes},
     system::System,
+    types::{self, TypeFile, VMLINUX_BTF},
 };
 use crate::error::Unavailable;
 
@@ -89,11 +88,10 @@ impl Findings {
     pub fn gather(btf: Option<PathBuf>) -> Self {
         let system = System::here();
         let btf_path = btf.clone().unwrap_or_else(|| VMLINUX_BTF.into());
-        let parsed = parse(btf_path.clone());
-        let foreign = btf_path != Path::new(VMLINUX_BTF) && facts::is_foreign(&btf_path);
+        let file = types::read(&btf_path);
         // The same number is another function elsewhere.
-        let own = parsed.as_ref().ok().filter(|_| !foreign);
-        let vfs_read = own.and_then(|(btf, _)| btf.function("vfs_read"));
+        let own = file.as_ref().ok().filter(|file| !file.foreign);
+        let vfs_read = own.and_then(|file| file.btf.function("vfs_read"));
         let attempts = Backend::ALL.map(|backend| Attempt {
             backend,
             top: attempt(&system, &request(backend, TOP, &btf)),
@@ -103,10 +101,7 @@ impl Findings {
             system,
             architecture: std::env::consts::ARCH,
             trials: probe::try_all(vfs_read),
-            types: parsed.map(|(btf, bytes)| Types {
-                foreign,
-                ..types(&btf, bytes)
-            }),
+            types: file.map(|file| examine(&file)),
             btf_path,
             attempts: attempts.into(),
         }
@@ -119,7 +114,6 @@ const TOP: What = What::Transfers {
 };
 const OPENS: What = What::Opens { failed_only: false };
 
-/// What a command would ask for, with maps as small as they may be.
 /// What a command asks for when nothing else is said: a kernel may have a limit that
 /// smaller maps would keep.
 fn request(backend: Backend, what: What, btf: &Option<PathBuf>) -> Request {
@@ -152,24 +146,13 @@ fn attempt(system: &System, request: &Request) -> Result<(), Unavailable> {
     load::attach(request).map(drop)
 }
 
-fn parse(path: PathBuf) -> Result<(Btf, u64), Unavailable> {
-    let data = read_btf(&path)?;
-    let bytes = data.len() as u64;
-    match Btf::parse(data, layout::wanted_names()) {
-        Ok(btf) => Ok((btf, bytes)),
-        Err(error) => Err(Unavailable::BadBtf {
-            path,
-            reason: error.to_string(),
-        }),
-    }
-}
-
-fn types(btf: &Btf, bytes: u64) -> Types {
+fn examine(file: &TypeFile) -> Types {
+    let btf = &file.btf;
     let (_, missing) = layout::layout(btf);
     Types {
-        bytes,
+        bytes: file.bytes,
         count: btf.count(),
-        foreign: false,
+        foreign: file.foreign,
         functions: FUNCTIONS
             .into_iter()
             .map(|(name, expected)| Function {
@@ -246,8 +229,7 @@ mod tests {
     fn a_kernel_that_is_tested_lacks_nothing() {
         for release in ["5.10", "6.12", "7.2"] {
             let path = format!("{}/tests/btf/{release}.btf", env!("CARGO_MANIFEST_DIR"));
-            let (btf, bytes) = parse(path.into()).expect("BTF");
-            let types = types(&btf, bytes);
+            let types = examine(&types::read(path.as_ref()).expect("BTF"));
             assert!(types.count > 10);
             for part in types.parts {
                 assert!(part.missing.is_empty(), "{release}: {part:?}");

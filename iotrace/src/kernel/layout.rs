@@ -100,7 +100,7 @@ pub fn layout(btf: &Btf) -> (Layout, Vec<(&'static str, Feature)>) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::kernel::facts::VMLINUX_BTF;
+    use crate::kernel::VMLINUX_BTF;
 
     #[test]
     fn the_running_kernel_has_every_field() {

@@ -18,10 +18,11 @@ mod request;
 mod ring;
 mod sys;
 mod system;
+mod types;
 
 pub use counters::{Counters, Interval};
 pub use errno::ENOTSUPP;
-pub use facts::{VMLINUX_BTF, check_privileges, map_memory};
+pub use facts::{check_privileges, map_memory};
 pub use findings::{Attempt, Findings, Function, Part, Types};
 pub use load::{Attached, attach};
 pub use names::Names;
@@ -31,3 +32,4 @@ pub use reason::Reason;
 pub use request::{Backend, OwnTraffic, Request, What, sizes};
 pub use ring::Ring;
 pub use system::{Lockdown, System};
+pub use types::VMLINUX_BTF;

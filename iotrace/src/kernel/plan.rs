@@ -4,10 +4,9 @@
 use iotrace_common::{ABSENT, Feature, Layout, SYSCALL_TABLE, Settings, Syscall};
 
 use super::{
-    btf::Btf,
-    facts,
-    layout::{FUNCTIONS, TASK_BTF_HELPER, arch, check, layout, wanted_names},
+    layout::{FUNCTIONS, TASK_BTF_HELPER, arch, check, layout},
     request::{Backend, Request, What},
+    types::{self, TypeFile},
 };
 use crate::error::Unavailable;
 
@@ -27,20 +26,14 @@ pub fn plan(request: &Request) -> Result<Plan, Unavailable> {
     let path = request
         .btf
         .clone()
-        .unwrap_or_else(|| facts::VMLINUX_BTF.into());
-    let data = facts::read_btf(&path)?;
-    let foreign = request.btf.is_some() && facts::is_foreign(&path);
+        .unwrap_or_else(|| types::VMLINUX_BTF.into());
+    let TypeFile { btf, foreign, .. } = types::read(&path)?;
     let bad = |reason: String| Unavailable::BadBtf { path, reason };
     if foreign {
         return Err(bad(
             "it describes another kernel than the running one".to_owned()
         ));
     }
-    let names = wanted_names();
-    let btf = match Btf::parse(data, names) {
-        Ok(btf) => btf,
-        Err(error) => return Err(bad(error.to_string())),
-    };
     let (layout, missing) = layout(&btf);
     let plan = Plan {
         layout,

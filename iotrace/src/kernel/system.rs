@@ -60,6 +60,9 @@ pub struct System {
 const FIRST_PID_NAMESPACE: &str = "pid:[4026531836]";
 const FIRST_USER_NAMESPACE: &str = "user:[4026531837]";
 
+/// Where the kernel lists its sources of events; kprobes are there since 4.17.
+const SOURCES: &str = "sys/bus/event_source/devices";
+
 impl System {
     /// The system that this process runs on.
     pub fn here() -> Self {
@@ -81,7 +84,7 @@ impl System {
             release: release.map(|release| release.trim_end().to_owned()),
             lockdown: lockdown(&root.join("sys/kernel/security")),
             tracefs: read("proc/self/mounts").map(|mounts| mounted(&mounts, "tracefs")),
-            kprobes: devices(&root.join("sys/bus/event_source/devices")),
+            kprobes: devices(&root.join(SOURCES)),
             // Real, effective, saved, and that of file systems.
             root: value("Uid:").is_some_and(|ids| ids.split_whitespace().nth(1) == Some("0")),
             capabilities: bits("CapEff:"),
@@ -100,8 +103,8 @@ impl System {
         }
     }
 
-    /// Fails where the kernel would attach the programs of a backend and never run them:
-    /// a zero that means nothing.
+    /// Fails where the kernel can not attach the programs of a backend, or would attach
+    /// them and never run them: a zero that means nothing.
     pub fn runs_programs_of(&self, backend: Backend) -> Result<(), String> {
         // Where kprobes are not built on ftrace, they do not depend on it.
         let on_ftrace = match backend {
@@ -115,6 +118,12 @@ impl System {
                         (sysctl kernel.ftrace_enabled=1 changes it)"
                     .to_owned(),
             );
+        }
+        if backend == Backend::Kprobe && self.kprobes != Some(true) {
+            return Err(format!(
+                "this kernel is built without kprobes, or /sys is not mounted (/{SOURCES}/kprobe is \
+                 missing)"
+            ));
         }
         if backend == Backend::Kprobe && self.kprobes_armed == Some(false) {
             return Err("kprobes are switched off in /sys/kernel/debug/kprobes/enabled".to_owned());

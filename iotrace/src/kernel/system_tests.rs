@@ -124,7 +124,13 @@ fn programs_that_would_never_run_are_not_attached() {
     let off = system(&[("sys/kernel/debug/kprobes/enabled", "0\n")], &[]);
     assert!(off.runs_programs_of(Backend::Kprobe).is_err());
     assert!(off.runs_programs_of(Backend::Fentry).is_ok());
-    let on = system(&[("proc/sys/kernel/ftrace_enabled", "1\n")], &[]);
+    let on = system(
+        &[
+            ("proc/sys/kernel/ftrace_enabled", "1\n"),
+            ("sys/bus/event_source/devices/kprobe/type", "6\n"),
+        ],
+        &[],
+    );
     assert!(
         Backend::ALL
             .map(|backend| on.runs_programs_of(backend))

@@ -1,7 +1,7 @@
 //! The least privileges: what suffices to start, and what is left of it afterwards.
 
 use std::os::unix::process::CommandExt;
-use std::process::{Command, Stdio};
+use std::process::Command;
 use std::{fs, io};
 
 use anyhow::{Context as _, Result, ensure};
@@ -9,8 +9,9 @@ use caps::{CapSet, Capability};
 use nix::sys::resource::{RLIM_INFINITY, Resource, setrlimit};
 
 use super::Scenario;
+use super::usage::{UNAVAILABLE, refused};
 use crate::cli::Backend;
-use crate::harness::{Context, Process, Rows, SOON, Skip, Tracer, Workload};
+use crate::harness::{Context, Rows, Skip, Tracer, Workload};
 use crate::work::{Report, bytes_of_file};
 
 pub const SCENARIOS: &[Scenario] = &[
@@ -77,7 +78,12 @@ fn two_suffice(context: &Context) -> Result<()> {
     let two = [Capability::CAP_BPF, Capability::CAP_PERFMON];
     let mut command = with_only(context, &two, &["--json", "-p", &pid, "0.1"]);
     if context.backend() == Backend::Kprobe && paranoid_level()? > 2 {
-        return refused(context, &mut command);
+        // Debian's kernels let only `CAP_SYS_ADMIN` attach kprobes then.
+        let said = refused(context, &mut command, UNAVAILABLE)?;
+        for word in ["perf_event_paranoid", "CAP_SYS_ADMIN"] {
+            ensure!(said.contains(word), "{word} is not named in: {said}");
+        }
+        return Ok(());
     }
     let tracer = Tracer::spawn(context, "top", &mut command, Rows::default())?;
     workload.go()?;
@@ -98,20 +104,6 @@ fn two_suffice(context: &Context) -> Result<()> {
 fn paranoid_level() -> Result<i32> {
     let level = fs::read_to_string("/proc/sys/kernel/perf_event_paranoid")?;
     Ok(level.trim().parse()?)
-}
-
-/// Debian's kernels let only `CAP_SYS_ADMIN` attach kprobes at level 3: then that
-/// must be said.
-fn refused(context: &Context, command: &mut Command) -> Result<()> {
-    command.stdin(Stdio::null()).stdout(Stdio::null());
-    let mut process = Process::spawn(context, "iotrace", command)?;
-    process.expect_exit(69, SOON)?;
-    let said = process.stderr().to_end(SOON)?;
-    let said = String::from_utf8_lossy(&said);
-    for word in ["perf_event_paranoid", "CAP_SYS_ADMIN"] {
-        ensure!(said.contains(word), "{word} is not named in: {said}");
-    }
-    Ok(())
 }
 
 fn given_up(context: &Context) -> Result<()> {

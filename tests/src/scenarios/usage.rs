@@ -31,7 +31,7 @@ pub const SCENARIOS: &[Scenario] = &[
 ];
 
 const WRONG_USAGE: i32 = 2;
-const UNAVAILABLE: i32 = 69;
+pub const UNAVAILABLE: i32 = 69;
 
 /// A user without rights.
 const NOBODY: u32 = 65_534;
@@ -107,7 +107,7 @@ fn missing_btf(context: &Context) -> Result<()> {
 }
 
 /// Runs what must be refused; returns what it said on stderr.
-fn refused(context: &Context, command: &mut Command, exit_code: i32) -> Result<String> {
+pub fn refused(context: &Context, command: &mut Command, exit_code: i32) -> Result<String> {
     command.stdin(Stdio::null()).stdout(Stdio::piped());
     let mut process = Process::spawn(context, "iotrace", command)?;
     let stdout = crate::harness::Capture::start(process.stdout()?);
