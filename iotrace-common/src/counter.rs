@@ -19,31 +19,81 @@ pub struct Control {
     pub pad: u32,
 }
 
+/// What a row counts, and who writes to it.
+#[repr(u32)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RowKind {
+    /// Operations that end in the thread that does them, which alone writes to the
+    /// row, so that plain additions do.
+    Own = 0,
+    /// Operations that end elsewhere, as in an interrupt or a worker, on behalf of
+    /// the thread: several CPUs may write to the row.
+    Elsewhere = 1,
+    /// Page faults of a mapped file: reads, and first writes to a page.
+    Mapped = 2,
+    /// Bytes that a file came to share with another one (reflink), as writes.
+    Cloned = 3,
+    /// What a file below another one did: that under an overlay, or behind a loop device.
+    Lower = 4,
+}
+
+impl RowKind {
+    /// All of them, in the order of their numbers.
+    pub const ALL: [Self; 5] = [
+        Self::Own,
+        Self::Elsewhere,
+        Self::Mapped,
+        Self::Cloned,
+        Self::Lower,
+    ];
+}
+
 /// Key of a counter row: a thread and a file.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct RowKey {
     /// The file.
     pub file: FileId,
-    /// Thread id in the initial PID namespace.
-    pub tid: u32,
+    /// Thread id in the initial PID namespace, and the [`RowKind`] above it: ids
+    /// are below 2^22 (`PID_MAX_LIMIT`, include/linux/threads.h).
+    pub thread: u32,
     /// Start time of the thread in nanoseconds, its lower 32 bits: tells apart two
     /// threads that had the same id in one tick, be it for a moment only.
     pub birth: u32,
 }
 
-/// A counter row. Only its own thread writes to it, so plain additions do.
+const KIND_SHIFT: u32 = 24;
+
+impl RowKey {
+    /// The row of a kind for a thread and a file.
+    #[inline(always)]
+    pub const fn new(kind: RowKind, file: FileId, tid: u32, birth: u32) -> Self {
+        Self {
+            file,
+            thread: tid | (kind as u32) << KIND_SHIFT,
+            birth,
+        }
+    }
+
+    /// Thread id.
+    pub const fn tid(&self) -> u32 {
+        self.thread & ((1 << KIND_SHIFT) - 1)
+    }
+
+    /// What the row counts; `None` for a number that no version has.
+    pub fn kind(&self) -> Option<RowKind> {
+        RowKind::ALL
+            .get((self.thread >> KIND_SHIFT) as usize)
+            .copied()
+    }
+}
+
+/// A counter row.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Row {
-    /// Reads that did not fail.
-    pub reads: u64,
-    /// Writes that did not fail.
-    pub writes: u64,
-    /// Bytes that the reads returned.
-    pub read_bytes: u64,
-    /// Bytes that the writes accepted.
-    pub write_bytes: u64,
+    /// Reads and writes that did not fail.
+    pub moved: [OpTotal; 2],
     /// Process id (thread group) in the initial PID namespace.
     pub tgid: u32,
     /// Real user id in the initial user namespace.
@@ -66,23 +116,18 @@ pub struct OpTotal {
     pub bytes: u64,
 }
 
-/// Totals of one CPU in one tick.
+/// Totals of one hook on one CPU in one tick.
 ///
-/// Reads and writes stand apart because the program of each hook is the only
-/// writer of its fields on a CPU (the kernel does not nest a program into
-/// itself), which makes plain additions safe even where a program of the other
-/// hook preempts it.
+/// Each hook has its own because its program is the only writer of them on a CPU
+/// (the kernel does not nest a program into itself), which makes plain additions
+/// safe even where the program of another hook preempts it.
 #[repr(C)]
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Totals {
-    /// All reads.
-    pub read: OpTotal,
-    /// All writes.
-    pub write: OpTotal,
-    /// Reads that found no free row.
-    pub overflow_read: OpTotal,
-    /// Writes that found no free row.
-    pub overflow_write: OpTotal,
+    /// All reads and all writes.
+    pub moved: [OpTotal; 2],
+    /// Those of them that found no free row.
+    pub overflow: [OpTotal; 2],
 }
 
 pod!(Control, RowKey, Row, OpTotal, Totals);

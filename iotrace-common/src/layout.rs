@@ -23,6 +23,22 @@ pub enum Feature {
     /// The kernel's own count of a thread's reads and writes, by which the kprobe
     /// backend finds out that it missed some.
     CallCounts,
+    /// Ends of AIO requests.
+    Aio,
+    /// Ends of io_uring requests.
+    Uring,
+    /// Their thread, as 6.1 to 6.12 have it.
+    UringTask,
+    /// Their thread, as 6.18 and 7.2 have it.
+    UringContext,
+    /// Opens by io_uring.
+    UringOpens,
+    /// Mapped files.
+    Mapped,
+    /// Opens by exec.
+    Exec,
+    /// Lower layers.
+    Layers,
 }
 
 macro_rules! layout {
@@ -69,7 +85,7 @@ layout! {
     /// The file's inode.
     file_inode = "file.f_inode", Core;
     /// `FMODE_` bits.
-    file_mode = "file.f_mode", Opens;
+    file_mode = "file.f_mode", Core;
     /// Type and permissions.
     inode_mode = "inode.i_mode", Core;
     /// Superblock.
@@ -135,6 +151,42 @@ layout! {
     how_flags = "open_how.flags", Opens;
     /// Mode of `openat2`.
     how_mode = "open_how.mode", Opens;
+    /// File of a request to the VFS.
+    kiocb_file = "kiocb.ki_filp", Aio;
+    /// File of a request to io_uring.
+    uring_file = "io_kiocb.file", Uring;
+    /// What it asks for.
+    uring_opcode = "io_kiocb.opcode", Uring;
+    /// Thread that submitted it.
+    uring_task = "io_kiocb.task", UringTask;
+    /// What belongs to that thread.
+    uring_context = "io_kiocb.tctx", UringContext;
+    /// The thread.
+    uring_context_task = "io_uring_task.task", UringContext;
+    /// Result in a completion.
+    cqe_result = "io_uring_cqe.res", Uring;
+    /// Flags of an open.
+    uring_how_flags = "io_open.how.flags", UringOpens;
+    /// Mode of an open.
+    uring_how_mode = "io_open.how.mode", UringOpens;
+    /// Not 0 when the file goes into a table of the ring, without a descriptor.
+    uring_slot = "io_open.file_slot", UringOpens;
+    /// Credentials.
+    task_cred = "task_struct.cred", Uring;
+    /// Real user id.
+    cred_uid = "cred.uid", Uring;
+    /// Name of the thread.
+    task_comm = "task_struct.comm", Uring;
+    /// Mapping in which a fault happened.
+    fault_vma = "vm_fault.vma", Mapped;
+    /// Its file, if any.
+    vma_file = "vm_area_struct.vm_file", Mapped;
+    /// The program that is executed.
+    binprm_file = "linux_binprm.file", Exec;
+    /// The name that the kernel copied.
+    filename_name = "filename.name", Exec;
+    /// `PF_` bits.
+    task_flags = "task_struct.flags", Layers;
 }
 
 pod!(Layout);

@@ -13,12 +13,12 @@ mod loss;
 mod record;
 mod settings;
 
-pub use counter::{Control, OpTotal, Row, RowKey, Totals};
+pub use counter::{Control, OpTotal, Row, RowKey, RowKind, Totals};
 pub use layout::{ABSENT, Feature, Layout};
 pub use loss::{Hook, Loss, Losses};
 pub use record::{
     COMM_LEN, FileId, FileRecord, NAME_CAP, NAME_TICKS, OpenRecord, PATH_CAP, PATH_STEPS,
-    RECORD_FILE, RECORD_OPEN, path_flag, wakes,
+    RECORD_FILE, RECORD_OPEN, Via, path_flag, wakes,
 };
 pub use settings::{SYSCALL_TABLE, Settings, Syscall};
 

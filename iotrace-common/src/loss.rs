@@ -26,10 +26,16 @@ pub enum Loss {
     /// Another thread closed the file before its name could be read: its row has
     /// no path (kprobe and syscall backends only).
     NameGone = 8,
+    /// An io_uring completion found the queue full and was delivered later, without
+    /// a trace of its file: not counted.
+    UringOverflow = 9,
+    /// A call delivered more AIO completions than are looked at (syscall backend
+    /// only): not counted.
+    AioBatch = 10,
 }
 
-/// The programs that can preempt each other on a CPU: each has its own row of
-/// loss counters, so that plain additions do.
+/// The programs that can preempt each other on a CPU: each has its own totals, loss
+/// counters and buffer for names, so that plain additions do.
 #[repr(u32)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Hook {
@@ -37,21 +43,65 @@ pub enum Hook {
     Read = 0,
     /// Writes.
     Write = 1,
-    /// Opens.
-    Open = 2,
-    /// Birth of processes.
-    Fork = 3,
-    /// Death of processes.
-    Exit = 4,
     /// Return of system calls (kprobe backend).
-    Return = 5,
+    Return = 2,
+    /// Reads into several buffers.
+    Readv = 3,
+    /// Writes from several buffers.
+    Writev = 4,
+    /// `sendfile`.
+    Sendfile = 5,
+    /// `splice`.
+    Splice = 6,
+    /// `copy_file_range`.
+    Copy = 7,
+    /// Reflinks.
+    Clone = 8,
+    /// Reads by the kernel for the caller.
+    KernelRead = 9,
+    /// Ends of AIO requests.
+    AioDone = 10,
+    /// Ends of io_uring requests.
+    Uring = 11,
+    /// Page faults of mapped files.
+    Fault = 12,
+    /// First writes to pages of mapped files.
+    MkWrite = 13,
+    /// Reads of lower layers.
+    LowerRead = 14,
+    /// Writes of lower layers.
+    LowerWrite = 15,
+    /// Opens.
+    Open = 16,
+    /// Opens by handle.
+    HandleOpen = 17,
+    /// Opens by io_uring.
+    UringOpen = 18,
+    /// Opens by exec.
+    Exec = 19,
+    /// Birth of processes.
+    Fork = 20,
+    /// Death of processes.
+    Exit = 21,
     /// Death of threads (kprobe backend).
-    ThreadExit = 6,
+    ThreadExit = 22,
+    /// Begins of AIO reads.
+    AioRead = 23,
+    /// Begins of AIO writes.
+    AioWrite = 24,
+    /// Full completion queues of io_uring.
+    UringOverflow = 25,
 }
 
 impl Hook {
     /// How many there are.
-    pub const COUNT: usize = 7;
+    pub const COUNT: usize = 26;
+    /// Those that count and name files: the first ones.
+    pub const COUNTING: usize = 16;
+    /// The first one that tells opens; so many do.
+    pub const FIRST_OPEN: usize = Self::Open as usize;
+    /// How many tell opens.
+    pub const OPENING: usize = 4;
 }
 
 /// Loss counters of one [`Hook`] on one CPU, indexed by [`Loss`].
@@ -59,7 +109,7 @@ pub type Losses = [u64; Loss::ALL.len()];
 
 impl Loss {
     /// All causes, in the order of their index.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 11] = [
         Self::RingFull,
         Self::PathCut,
         Self::ReadFailed,
@@ -69,6 +119,8 @@ impl Loss {
         Self::CallsFull,
         Self::ReturnMissed,
         Self::NameGone,
+        Self::UringOverflow,
+        Self::AioBatch,
     ];
 
     /// Name in NDJSON and in messages.
@@ -83,6 +135,8 @@ impl Loss {
             Self::CallsFull => "calls_full",
             Self::ReturnMissed => "return_missed",
             Self::NameGone => "name_gone",
+            Self::UringOverflow => "uring_overflow",
+            Self::AioBatch => "aio_batch",
         }
     }
 }

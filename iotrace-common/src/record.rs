@@ -65,6 +65,29 @@ pub mod path_flag {
     pub const BROKEN: u32 = 1 << 4;
     /// The file hangs in no directory, such as a memfd: it has a name, no path.
     pub const OUTSIDE: u32 = 1 << 5;
+    /// The file was opened without a descriptor.
+    pub const NO_FD: u32 = 1 << 6;
+    /// Where the number of a [`super::Via`] begins.
+    pub const VIA_SHIFT: u32 = 8;
+}
+
+/// The door by which a file was opened.
+#[repr(u32)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Via {
+    /// `open`, `openat`, `openat2`, `creat`.
+    Call = 0,
+    /// `open_by_handle_at`.
+    Handle = 1,
+    /// io_uring.
+    Uring = 2,
+    /// `execve` and `execveat`: the program, or its loader.
+    Exec = 3,
+}
+
+impl Via {
+    /// All of them, in the order of their numbers.
+    pub const ALL: [Self; 4] = [Self::Call, Self::Handle, Self::Uring, Self::Exec];
 }
 
 /// What makes a file this one and no other.
@@ -121,7 +144,7 @@ pub struct OpenRecord {
     pub mount_ns: u32,
     /// Name of the thread.
     pub comm: [u8; COMM_LEN],
-    /// File descriptor, or minus the error number.
+    /// File descriptor (0 with [`path_flag::NO_FD`]), or minus the error number.
     pub result: i32,
     /// Permission bits asked for a new file.
     pub create_mode: u32,

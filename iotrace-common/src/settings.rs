@@ -33,8 +33,13 @@ pub struct Settings {
     pub compat_mask: u32,
     /// Report opens; otherwise count reads and writes.
     pub opens: u32,
-    #[doc(hidden)]
-    pub pad: u32,
+    /// Count reads.
+    pub reads: u32,
+    /// Count writes.
+    pub writes: u32,
+    /// The tracepoint `io_uring_complete` has the completion as its third argument
+    /// (6.18, 7.2); otherwise the result is the fourth (6.1, 6.12).
+    pub uring_cqe: u32,
 }
 
 /// Size of the table that maps a syscall number to a [`Syscall`]; a power of
@@ -57,8 +62,17 @@ pub enum Syscall {
     Openat2 = 5,
     /// `creat(path, mode)`.
     Creat = 6,
+    /// `open_by_handle_at(mount, handle, flags)`.
+    OpenByHandle = 7,
+    /// `sendfile(out, in, ...)`: result in bytes.
+    Sendfile = 8,
+    /// `splice(in, offset, out, ...)`, `copy_file_range` likewise: result in bytes.
+    Splice = 9,
+    /// `io_getevents(context, least, most, events, ...)`, `io_pgetevents` likewise:
+    /// result in completions.
+    Getevents = 10,
 }
 
 pod!(Settings);
 
-const _: () = assert!(size_of::<Settings>() == 56);
+const _: () = assert!(size_of::<Settings>() == 64);

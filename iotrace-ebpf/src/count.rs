@@ -1,125 +1,183 @@
-//! Counting of one read or write.
+//! Counting of one operation.
 
-use aya_ebpf::{bindings::BPF_NOEXIST, helpers::bpf_get_current_comm};
-use iotrace_common::{Hook, Loss, OpTotal, Row, RowKey};
+use core::intrinsics::{AtomicOrdering, atomic_xadd};
+
+use aya_ebpf::{bindings::BPF_NOEXIST, maps::HashMap};
+use iotrace_common::{Hook, Loss, OpTotal, Row, RowKey, RowKind};
 
 use crate::{
     emit,
     file::OpenFile,
-    filter,
-    kernel::{self, Task},
+    filter, kernel,
     maps::{CONTROL, ROWS_EVEN, ROWS_ODD, TOTALS},
+    who::Who,
 };
 
 /// Direction of an operation.
 #[derive(Clone, Copy, PartialEq, Eq)]
+#[repr(u32)]
 pub enum Op {
-    Read,
-    Write,
+    Read = 0,
+    Write = 1,
 }
 
-impl Op {
-    /// The hook that counts it.
+/// Operations of one direction: most often one.
+#[derive(Clone, Copy)]
+pub struct Ops {
+    /// An [`Op`]; a number, so that where it comes out of memory the verifier looks at both
+    /// directions at once.
+    pub direction: u32,
+    pub count: u64,
+    /// Sum of their results.
+    pub bytes: u64,
+}
+
+impl Ops {
+    /// One operation.
     #[inline(always)]
-    pub fn hook(self) -> Hook {
-        match self {
-            Self::Read => Hook::Read,
-            Self::Write => Hook::Write,
+    pub fn one(op: Op, bytes: u64) -> Self {
+        Self {
+            direction: op as u32,
+            count: 1,
+            bytes,
+        }
+    }
+
+    /// The total of this direction.
+    ///
+    /// # Safety
+    /// `totals` is valid.
+    #[inline(always)]
+    unsafe fn of(self, totals: *mut [OpTotal; 2]) -> *mut OpTotal {
+        // SAFETY: an index below 2.
+        unsafe {
+            totals
+                .cast::<OpTotal>()
+                .add(kernel::direction_bound(self.direction))
         }
     }
 }
 
-/// Counts an operation of `task`, the current thread, that moved `bytes`.
+/// Counts an operation, and names the file.
 #[inline(always)]
-pub fn transfer(task: &Task, file: &OpenFile, op: Op, bytes: u64) -> Result<(), Loss> {
+pub fn transfer(
+    hook: Hook,
+    who: &impl Who,
+    file: &OpenFile,
+    op: Op,
+    bytes: u64,
+) -> Result<(), Loss> {
+    of_kind(hook, own_kind(who), who, file, Ops::one(op, bytes))
+}
+
+/// Counts operations in rows of a kind, and names the file.
+#[inline(always)]
+pub fn of_kind(
+    hook: Hook,
+    kind: RowKind,
+    who: &impl Who,
+    file: &OpenFile,
+    ops: Ops,
+) -> Result<(), Loss> {
+    match add(hook, kind, who, file, ops) {
+        Some(epoch) => emit::name(hook, file, epoch),
+        None => Ok(()),
+    }
+}
+
+/// What rows of operations that end in this program count.
+#[inline(always)]
+pub fn own_kind<W: Who>(_: &W) -> RowKind {
+    if W::CURRENT {
+        RowKind::Own
+    } else {
+        RowKind::Elsewhere
+    }
+}
+
+/// Counts operations. The epoch, if they began a row: then the file is to be named.
+#[inline(always)]
+pub fn add<W: Who>(hook: Hook, kind: RowKind, who: &W, file: &OpenFile, ops: Ops) -> Option<u32> {
     let inode = &file.inode;
     if !filter::admits_type(inode.mode) {
-        return Ok(());
+        return None;
     }
     // An array lookup at a constant index within its size can not fail; the
     // verifier wants to see the check.
-    let Some(control) = CONTROL.get(0) else {
-        return Ok(());
-    };
+    let control = CONTROL.get(0)?;
     // SAFETY: read once, because user space changes it at any time.
     let epoch = unsafe { core::ptr::read_volatile(&raw const control.epoch) };
-    let Some(totals) = TOTALS.get_ptr_mut(epoch & 1) else {
-        return Ok(());
-    };
-    // SAFETY: the element of this CPU, of which the program of this hook alone
-    // writes these fields (iotrace_common::Totals).
+    let half = epoch & 1;
+    let totals = TOTALS.get_ptr_mut(half * Hook::COUNTING as u32 + hook as u32)?;
+    // SAFETY: the element of this CPU and this hook, whose program alone writes
+    // to it (iotrace_common::Totals).
+    unsafe { add_total(ops.of(&raw mut (*totals).moved), ops) };
+
+    let task = who.task();
+    let key = RowKey::new(kind, inode.id, task.tid, task.birth);
+    let rows = if half == 0 { &ROWS_EVEN } else { &ROWS_ODD };
+    if add_to_row::<W>(rows, &key, ops) {
+        return None;
+    }
+    let row = first(who, inode.mode, ops);
+    if rows.insert(&key, &row, u64::from(BPF_NOEXIST)).is_ok() {
+        return Some(epoch);
+    }
+    // Another CPU may have been faster.
+    if !W::CURRENT && add_to_row::<W>(rows, &key, ops) {
+        return None;
+    }
+    // SAFETY: as for the totals above.
+    unsafe { add_total(ops.of(&raw mut (*totals).overflow), ops) };
+    None
+}
+
+#[inline(always)]
+unsafe fn add_total(total: *mut OpTotal, ops: Ops) {
+    // SAFETY: the caller vouches for the total.
     unsafe {
-        match op {
-            Op::Read => add_total(&mut (*totals).read, bytes),
-            Op::Write => add_total(&mut (*totals).write, bytes),
-        }
+        (*total).ops += ops.count;
+        (*total).bytes += ops.bytes;
     }
-
-    let key = RowKey {
-        file: inode.id,
-        tid: task.tid,
-        birth: task.birth,
-    };
-    let rows = if epoch & 1 == 0 {
-        &ROWS_EVEN
-    } else {
-        &ROWS_ODD
-    };
-    if let Some(row) = rows.get_ptr_mut(&key) {
-        // SAFETY: a live element; its only writer is this thread.
-        unsafe { add_row(&mut *row, op, bytes) };
-        return Ok(());
-    }
-
-    let row = first(task, inode.mode, op, bytes);
-    if rows.insert(&key, &row, u64::from(BPF_NOEXIST)).is_err() {
-        // SAFETY: as for the totals above.
-        unsafe {
-            match op {
-                Op::Read => add_total(&mut (*totals).overflow_read, bytes),
-                Op::Write => add_total(&mut (*totals).overflow_write, bytes),
-            }
-        }
-        return Ok(());
-    }
-    emit::name(op.hook(), file, epoch)
 }
 
+/// Whether there is such a row, and it was added to.
 #[inline(always)]
-fn add_total(total: &mut OpTotal, bytes: u64) {
-    total.ops += 1;
-    total.bytes += bytes;
-}
-
-#[inline(always)]
-fn add_row(row: &mut Row, op: Op, bytes: u64) {
-    match op {
-        Op::Read => {
-            row.reads += 1;
-            row.read_bytes += bytes;
-        }
-        Op::Write => {
-            row.writes += 1;
-            row.write_bytes += bytes;
+fn add_to_row<W: Who>(rows: &HashMap<RowKey, Row>, key: &RowKey, ops: Ops) -> bool {
+    let Some(row) = rows.get_ptr_mut(key) else {
+        return false;
+    };
+    // SAFETY: a live element. For the current thread it is the only writer; other
+    // rows are written atomically by all (RowKind).
+    unsafe {
+        let total = ops.of(&raw mut (*row).moved);
+        if W::CURRENT {
+            add_total(total, ops);
+        } else {
+            let OpTotal { ops: count, bytes } = &mut *total;
+            atomic_xadd::<u64, u64, { AtomicOrdering::Relaxed }>(count, ops.count);
+            atomic_xadd::<u64, u64, { AtomicOrdering::Relaxed }>(bytes, ops.bytes);
         }
     }
+    true
 }
 
 /// The row of a thread that touches a file for the first time in a tick.
 #[inline(always)]
-fn first(task: &Task, mode: u32, op: Op, bytes: u64) -> Row {
-    let mut row = Row {
-        reads: 0,
-        writes: 0,
-        read_bytes: 0,
-        write_bytes: 0,
-        tgid: task.tgid,
-        uid: kernel::uid(),
-        // Fails never with a buffer of this size.
-        comm: bpf_get_current_comm().unwrap_or([0; 16]),
+fn first(who: &impl Who, mode: u32, ops: Ops) -> Row {
+    let of = |op: Op| {
+        let is_it = u64::from(ops.direction & 1 == op as u32);
+        OpTotal {
+            ops: is_it * ops.count,
+            bytes: is_it * ops.bytes,
+        }
+    };
+    Row {
+        moved: [of(Op::Read), of(Op::Write)],
+        tgid: who.task().tgid,
+        uid: who.uid(),
+        comm: who.comm(),
         mode,
         pad: 0,
-    };
-    add_row(&mut row, op, bytes);
-    row
+    }
 }

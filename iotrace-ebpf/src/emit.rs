@@ -30,9 +30,15 @@ pub struct OpenScratch {
 /// Counts a loss.
 #[inline(always)]
 pub fn lost(hook: Hook, loss: Loss) {
+    lost_many(hook, loss, 1);
+}
+
+/// Counts several losses.
+#[inline(always)]
+pub fn lost_many(hook: Hook, loss: Loss, count: u64) {
     if let Some(losses) = LOSSES.get_ptr_mut(hook as u32) {
         // SAFETY: this CPU's element of this hook, which nothing else writes.
-        unsafe { (*losses)[loss as usize] += 1 };
+        unsafe { (*losses)[loss as usize] += count };
     }
 }
 

@@ -33,6 +33,21 @@ pub unsafe fn inode<R: Read>(file: Ptr) -> Result<Inode, Loss> {
     }
 }
 
+/// The kernel opened the file for itself (include/linux/fs.h, 4.19 to 7.2): an overlay
+/// the one below, a cache its own.
+const FMODE_NOACCOUNT: u32 = 1 << 29;
+
+/// Whether a file lies below another one, through which the user's process works.
+///
+/// # Safety
+/// `file` points to a `struct file` that `R` can read.
+#[inline(always)]
+pub unsafe fn is_lower<R: Read>(file: Ptr) -> Result<bool, Loss> {
+    // SAFETY: a member of file.
+    let mode: u32 = unsafe { R::load(file, offset!(file_mode)) }?;
+    Ok(mode & FMODE_NOACCOUNT != 0)
+}
+
 /// A `struct file` that an operation went through.
 #[derive(Clone, Copy)]
 pub struct OpenFile {
@@ -90,11 +105,16 @@ impl Place {
             return false;
         }
         // SAFETY: members of dentry.
-        unsafe {
-            let pprev: Result<u64, _> = Probe::load(self.dentry, offset!(dentry_hashed));
-            let parent: Result<Ptr, _> = Probe::load(self.dentry, offset!(dentry_parent));
-            pprev == Ok(0) && parent != Ok(self.dentry)
-        }
+        let (pprev, parent) = unsafe {
+            let Ok(pprev) = Probe::load::<u64>(self.dentry, offset!(dentry_hashed)) else {
+                return false;
+            };
+            let Ok(parent) = Probe::load::<Ptr>(self.dentry, offset!(dentry_parent)) else {
+                return false;
+            };
+            (pprev, parent)
+        };
+        pprev == 0 && parent != self.dentry
     }
 }
 

@@ -2,8 +2,10 @@
 //! constants to the verifier, which removes them.
 
 use crate::{
-    kernel::{self, Read, Task, setting},
+    count::Op,
+    kernel::{Read, Task, setting},
     maps::FOLLOWED,
+    who::Who,
 };
 
 /// The calling thread, if its operations are reported. Asked first of all by every
@@ -14,9 +16,10 @@ pub fn caller<R: Read>() -> Option<Task> {
     admits(&task).then_some(task)
 }
 
-/// Whether operations of `task` are reported.
+/// Whether operations of a thread are reported.
 #[inline(always)]
-fn admits(task: &Task) -> bool {
+pub fn admits(who: &impl Who) -> bool {
+    let task = who.task();
     let own = setting!(self_tgid);
     if own != 0 && task.tgid == own {
         return false;
@@ -29,13 +32,22 @@ fn admits(task: &Task) -> bool {
     if tid != 0 && task.tid != tid {
         return false;
     }
-    if setting!(by_uid) != 0 && kernel::uid() != setting!(uid) {
+    if setting!(by_uid) != 0 && who.uid() != setting!(uid) {
         return false;
     }
     if setting!(follow) != 0 && FOLLOWED.get_ptr(task.tgid).is_none() {
         return false;
     }
     true
+}
+
+/// Whether operations of this direction are counted.
+#[inline(always)]
+pub fn admits_op(op: Op) -> bool {
+    match op {
+        Op::Read => setting!(reads) != 0,
+        Op::Write => setting!(writes) != 0,
+    }
 }
 
 /// Whether files of this `i_mode` are reported.

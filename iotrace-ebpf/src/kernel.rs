@@ -6,7 +6,7 @@
 //! constants: offsets are fixed and a branch on a switch that is off is removed.
 
 use aya_ebpf::helpers::{
-    bpf_get_current_pid_tgid, bpf_get_current_task, bpf_get_current_uid_gid, bpf_probe_read_kernel,
+    bpf_get_current_pid_tgid, bpf_get_current_task, bpf_probe_read_kernel,
     generated::bpf_get_current_task_btf,
 };
 use iotrace_common::{ABSENT, Layout, Loss, PATH_CAP, SYSCALL_TABLE, Settings};
@@ -28,7 +28,9 @@ pub static SETTINGS: Settings = Settings {
     task_btf: 0,
     compat_mask: 0,
     opens: 0,
-    pad: 0,
+    reads: 0,
+    writes: 0,
+    uring_cqe: 0,
 };
 
 #[unsafe(no_mangle)]
@@ -106,10 +108,21 @@ pub fn path_bound(position: u32) -> usize {
     (position & constant(&PATH_MASK)) as usize
 }
 
+/// Not overridden: likewise, for the two directions.
+#[unsafe(no_mangle)]
+static DIRECTION_MASK: u32 = 1;
+
+/// Bounds a direction (`crate::count::Op`), visibly for the verifier.
+#[inline(always)]
+pub fn direction_bound(direction: u32) -> usize {
+    (direction & constant(&DIRECTION_MASK)) as usize
+}
+
 /// A pointer into kernel memory.
 pub type Ptr = *const u8;
 
-/// The calling thread.
+/// A thread.
+#[repr(C)]
 #[derive(Clone, Copy)]
 pub struct Task {
     pub tgid: u32,
@@ -136,8 +149,16 @@ pub struct Direct;
 /// Loads with `bpf_probe_read_kernel`, from any address.
 pub struct Probe;
 
-fn birth(start_time: u64) -> u32 {
-    start_time as u32
+impl Task {
+    /// The thread of these ids that began then.
+    #[inline(always)]
+    pub fn new(tgid: u32, tid: u32, start_time: u64) -> Self {
+        Self {
+            tgid,
+            tid,
+            birth: start_time as u32,
+        }
+    }
 }
 
 impl Read for Direct {
@@ -165,10 +186,29 @@ impl Read for Direct {
                     .read(),
             )
         };
-        Task {
-            tgid,
-            tid,
-            birth: birth(start),
+        Task::new(tgid, tid, start)
+    }
+}
+
+impl Probe {
+    /// Reads three pointers of an object, at once where they stand side by side: so
+    /// they do in the kernels of distributions, and a call costs most.
+    ///
+    /// # Safety
+    /// As for [`Read::load`].
+    #[inline(always)]
+    pub unsafe fn load_three(base: Ptr, offsets: [u32; 3]) -> Result<[Ptr; 3], Loss> {
+        let [first, second, third] = offsets;
+        // SAFETY: the caller vouches for the object.
+        unsafe {
+            if second == first.wrapping_add(8) && third == first.wrapping_add(16) {
+                return Self::load(base, first);
+            }
+            Ok([
+                Self::load(base, first)?,
+                Self::load(base, second)?,
+                Self::load(base, third)?,
+            ])
         }
     }
 }
@@ -187,11 +227,7 @@ impl Read for Probe {
         // SAFETY: the current task has a start time; 0 would only merge two
         // threads that had the same id within one tick.
         let start = unsafe { Self::load::<u64>(task(), offset!(task_start_time)) }.unwrap_or(0);
-        Task {
-            tgid: (pid_tgid >> 32) as u32,
-            tid: pid_tgid as u32,
-            birth: birth(start),
-        }
+        Task::new((pid_tgid >> 32) as u32, pid_tgid as u32, start)
     }
 }
 
@@ -206,10 +242,4 @@ pub fn task() -> Ptr {
 #[inline(always)]
 pub fn task_id() -> u32 {
     bpf_get_current_pid_tgid() as u32
-}
-
-/// Real user id of the caller.
-#[inline(always)]
-pub fn uid() -> u32 {
-    bpf_get_current_uid_gid() as u32
 }

@@ -5,9 +5,18 @@
 //! compiled in: see [`kernel`].
 #![no_std]
 #![no_main]
+// An atomic addition, which `AtomicU64` has only where there is compare-and-swap too.
+#![feature(core_intrinsics)]
+#![allow(
+    internal_features,
+    reason = "nothing stable compiles to the instruction"
+)]
 
+mod aio;
+mod batch;
 mod calls;
 mod count;
+mod descriptor;
 mod emit;
 mod file;
 mod filter;
@@ -17,6 +26,8 @@ mod kernel;
 mod maps;
 mod open;
 mod path;
+mod pending;
+mod who;
 
 #[panic_handler]
 fn panic(_: &core::panic::PanicInfo<'_>) -> ! {

@@ -6,10 +6,11 @@
 //! | `ROWS_EVEN`, `ROWS_ODD` | 32,768 * | 136 + 16 | 5 MB each |
 //! | `NAMED` | 16,384, 1 for opens | 104 + 16 | 2 MB |
 //! | `EVENTS` | 1 MiB * | | 1 MiB |
-//! | `FILE_SCRATCH`, `OPEN_SCRATCH` | 2 and 1 per CPU | 8.5 KB | 26 KB per CPU |
+//! | `FILE_SCRATCH`, `OPEN_SCRATCH` | 16 * and 4 per CPU, 1 where not used | 8.5 KB | 136 KB per CPU |
 //! | `TRANSFERS`, `OPENS` | 8,192 *, 1 with another `--backend` | 44 and 28 + 48 | 0.8 MB |
+//! | `REQUESTS` | 8,192 *, 1 for opens | 64 + 48 | 0.9 MB |
 //! | `FOLLOWED` | 8,192 *, 1 when nothing is followed | 64 | 0.5 MB |
-//! | `CONTROL`, `TOTALS`, `LOSSES`, `OWN_PROCESS` | 1 to 5 | up to 64, per CPU | little |
+//! | `CONTROL`, `TOTALS`, `LOSSES`, `BATCH`, `PENDING`, `OWN_PROCESS` | 1 to 32 | up to 96, per CPU | little |
 //! | `AYA_LOGS` (aya-log) | a page, 128 KiB with `-vv` | | 4 KB |
 
 use aya_ebpf::{
@@ -19,9 +20,12 @@ use aya_ebpf::{
 use iotrace_common::{Control, FileId, Hook, Losses, Row, RowKey, Totals};
 
 use crate::{
+    aio::Request,
+    batch::Batch,
     calls::{OpenArgs, TransferArgs},
     emit::{FileScratch, OpenScratch},
     file::Named,
+    pending::Pending,
 };
 
 /// Which half of the counters is written to.
@@ -36,9 +40,10 @@ pub static ROWS_EVEN: HashMap<RowKey, Row> = HashMap::with_max_entries(32_768, 0
 #[map]
 pub static ROWS_ODD: HashMap<RowKey, Row> = HashMap::with_max_entries(32_768, 0);
 
-/// Totals, even and odd.
+/// Totals by hook, even and odd.
 #[map]
-pub static TOTALS: PerCpuArray<Totals> = PerCpuArray::with_max_entries(2, 0);
+pub static TOTALS: PerCpuArray<Totals> =
+    PerCpuArray::with_max_entries(2 * Hook::COUNTING as u32, 0);
 
 /// What was lost since the start, by hook and cause.
 #[map]
@@ -57,6 +62,10 @@ pub static TRANSFERS: HashMap<u32, TransferArgs> = HashMap::with_max_entries(8_1
 #[map]
 pub static OPENS: HashMap<u32, OpenArgs> = HashMap::with_max_entries(8_192, 0);
 
+/// AIO requests under way, by the address of their `struct kiocb`.
+#[map]
+pub static REQUESTS: HashMap<u64, Request> = HashMap::with_max_entries(8_192, 0);
+
 /// Processes of the followed command.
 #[map]
 pub static FOLLOWED: HashMap<u32, u8> = HashMap::with_max_entries(8_192, 0);
@@ -72,8 +81,18 @@ pub static EVENTS: RingBuf = RingBuf::with_byte_size(1 << 20, 0);
 /// Where file records are put together. One per hook: a program can be
 /// preempted by that of another hook on its CPU, never by itself.
 #[map]
-pub static FILE_SCRATCH: PerCpuArray<FileScratch> = PerCpuArray::with_max_entries(2, 0);
+pub static FILE_SCRATCH: PerCpuArray<FileScratch> =
+    PerCpuArray::with_max_entries(Hook::COUNTING as u32, 0);
 
-/// Where open records are put together.
+/// What one system call did.
 #[map]
-pub static OPEN_SCRATCH: PerCpuArray<OpenScratch> = PerCpuArray::with_max_entries(1, 0);
+pub static BATCH: PerCpuArray<Batch> = PerCpuArray::with_max_entries(1, 0);
+
+/// Files that wait for their names, by hook.
+#[map]
+pub static PENDING: PerCpuArray<Pending> = PerCpuArray::with_max_entries(Hook::COUNTING as u32, 0);
+
+/// Where open records are put together, likewise.
+#[map]
+pub static OPEN_SCRATCH: PerCpuArray<OpenScratch> =
+    PerCpuArray::with_max_entries(Hook::OPENING as u32, 0);

@@ -1,17 +1,18 @@
 //! One open, successful or not.
 
-use aya_ebpf::helpers::{
-    bpf_get_current_comm,
-    generated::{bpf_get_current_cgroup_id, bpf_ktime_get_boot_ns, bpf_probe_read_user_str},
+use aya_ebpf::helpers::generated::{
+    bpf_get_current_cgroup_id, bpf_ktime_get_boot_ns, bpf_probe_read_kernel_str,
+    bpf_probe_read_user_str,
 };
-use iotrace_common::{ABSENT, FileId, Hook, Loss, OpenRecord, RECORD_OPEN, path_flag};
+use iotrace_common::{ABSENT, FileId, Hook, Loss, OpenRecord, RECORD_OPEN, Via, path_flag};
 
 use crate::{
-    emit,
+    descriptor, emit,
     file::{self, Place},
-    kernel::{self, Probe, Ptr, Read, Task, offset, setting},
+    kernel::{self, Probe, Ptr, Read, offset, setting},
     maps::OPEN_SCRATCH,
     path::{self, PathBuf},
+    who::Who,
 };
 
 /// `AT_FDCWD` (include/uapi/linux/fcntl.h).
@@ -26,29 +27,58 @@ const FMODE_CREATED: u32 = 1 << 20;
 
 /// What the caller asked for, and what came of it.
 pub struct Request {
+    pub via: Via,
     pub dirfd: i32,
-    /// In user memory.
-    pub name: Ptr,
+    pub name: Name,
     pub flags: u64,
     pub mode: u32,
     /// Descriptor, or minus the error number.
     pub result: i32,
+    /// Where a file that was opened is found.
+    pub file: File,
 }
 
-/// Reports an open of `task`, the current thread.
+/// The name that was asked for.
+#[derive(Clone, Copy)]
+pub enum Name {
+    /// In the caller's memory.
+    User(Ptr),
+    /// The kernel's copy.
+    Kernel(Ptr),
+    /// There is none, or nobody has it any more.
+    Gone,
+}
+
+/// The file of a successful open.
+#[derive(Clone, Copy)]
+pub enum File {
+    /// Behind the descriptor.
+    Descriptor,
+    /// At this address, without a descriptor.
+    At(Ptr),
+    /// Nowhere that is looked at, without a descriptor.
+    Unknown,
+}
+
+/// Reports an open by a thread of this process.
 #[inline(always)]
-pub fn report(task: &Task, request: &Request) -> Result<(), Loss> {
+pub fn report(hook: Hook, who: &impl Who, request: &Request) -> Result<(), Loss> {
     if setting!(failed_only) != 0 && request.result >= 0 || RESTARTED.contains(&request.result) {
         return Ok(());
     }
-    let Some(record) = OPEN_SCRATCH.get_ptr_mut(0) else {
+    let Some(record) = OPEN_SCRATCH.get_ptr_mut(hook as u32 - Hook::FIRST_OPEN as u32) else {
         return Ok(());
     };
+    let task = who.task();
+    let mut flags = (request.via as u32) << path_flag::VIA_SHIFT;
+    if request.result >= 0 && !matches!(request.file, File::Descriptor) {
+        flags |= path_flag::NO_FD;
+    }
     // SAFETY: helpers without preconditions.
     let (time_ns, cgroup) = unsafe { (bpf_ktime_get_boot_ns(), bpf_get_current_cgroup_id()) };
     let blank = OpenRecord {
         kind: RECORD_OPEN,
-        flags: 0,
+        flags,
         time_ns,
         file: FileId {
             ino: 0,
@@ -59,15 +89,15 @@ pub fn report(task: &Task, request: &Request) -> Result<(), Loss> {
         cgroup,
         tgid: task.tgid,
         tid: task.tid,
-        uid: kernel::uid(),
+        uid: who.uid(),
         mount_ns: mount_ns().unwrap_or(0),
-        comm: bpf_get_current_comm().unwrap_or([0; 16]),
+        comm: who.comm(),
         result: request.result,
         create_mode: request.mode,
         file_mode: 0,
         path_len: 0,
     };
-    // SAFETY: this CPU's buffer; only one hook of a backend reports opens.
+    // SAFETY: this CPU's buffer of this hook (maps.rs).
     unsafe {
         let head = &raw mut (*record).head;
         *head = blank;
@@ -75,15 +105,15 @@ pub fn report(task: &Task, request: &Request) -> Result<(), Loss> {
         // another thread closed the descriptor, the caller's string is left.
         let mut start = None;
         if request.result >= 0 {
-            start = opened(head, request.result).ok();
+            start = opened(head, request).ok();
         }
         if start.is_none() {
-            start = claimed(&raw mut (*record).path, head, request);
+            start = claimed(hook, &raw mut (*record).path, head, request);
         }
         if let Some(place) = start {
             let walked = path::walk(&raw mut (*record).path, &raw mut (*head).path_len, place);
             (*head).flags |= walked;
-            emit::lost_path(Hook::Open, walked);
+            emit::lost_path(hook, walked);
         }
         emit::output(record.cast(), size_of::<OpenRecord>(), (*head).path_len)
     }
@@ -91,10 +121,14 @@ pub fn report(task: &Task, request: &Request) -> Result<(), Loss> {
 
 /// Fills in the file of a successful open, and tells where it is.
 #[inline(always)]
-unsafe fn opened(head: *mut OpenRecord, fd: i32) -> Result<Place, Loss> {
+unsafe fn opened(head: *mut OpenRecord, request: &Request) -> Result<Place, Loss> {
     // SAFETY: the caller vouches for the head; the file is checked.
     unsafe {
-        let file = descriptor(fd as u32)?;
+        let file = match request.file {
+            File::Descriptor => descriptor::address(request.result as u32)?,
+            File::At(address) => address,
+            File::Unknown => return Err(Loss::NameGone),
+        };
         let inode = file::inode::<Probe>(file)?;
         let mode: u32 = Probe::load(file, offset!(file_mode))?;
         let place = file::place(file)?;
@@ -113,12 +147,23 @@ unsafe fn opened(head: *mut OpenRecord, fd: i32) -> Result<Place, Loss> {
 /// Fills in the caller's own string and, when it is relative, tells the
 /// directory that it starts from.
 #[inline(always)]
-unsafe fn claimed(path: *mut PathBuf, head: *mut OpenRecord, request: &Request) -> Option<Place> {
+unsafe fn claimed(
+    hook: Hook,
+    path: *mut PathBuf,
+    head: *mut OpenRecord,
+    request: &Request,
+) -> Option<Place> {
     // SAFETY: the caller vouches for the memory; the helper checks the address.
     unsafe {
         // Also where there is nothing to read: no file and no path is told then.
-        (*head).flags = path_flag::CLAIMED;
-        let mut len = bpf_probe_read_user_str(path.cast(), USER_PATH_CAP, request.name.cast());
+        (*head).flags |= path_flag::CLAIMED;
+        let mut len = match request.name {
+            Name::User(name) => bpf_probe_read_user_str(path.cast(), USER_PATH_CAP, name.cast()),
+            Name::Kernel(name) => {
+                bpf_probe_read_kernel_str(path.cast(), USER_PATH_CAP, name.cast())
+            }
+            Name::Gone => return None,
+        };
         // Old kernels (5.10) leave out the NUL of an empty string.
         if len == 0 {
             (*path)[0] = 0;
@@ -127,7 +172,7 @@ unsafe fn claimed(path: *mut PathBuf, head: *mut OpenRecord, request: &Request) 
         // An address that can not be read is what EFAULT tells; nothing is lost.
         if len < 0 {
             if -request.result != EFAULT {
-                emit::lost(Hook::Open, Loss::NameUnreadable);
+                emit::lost(hook, Loss::NameUnreadable);
             }
             return None;
         }
@@ -135,7 +180,7 @@ unsafe fn claimed(path: *mut PathBuf, head: *mut OpenRecord, request: &Request) 
         // Longer than any path can be (ENAMETOOLONG): its end is missing.
         if len as u32 == USER_PATH_CAP {
             (*head).flags |= path_flag::CUT;
-            emit::lost(Hook::Open, Loss::PathCut);
+            emit::lost(hook, Loss::PathCut);
         }
         if (*path)[0] == b'/' {
             return None;
@@ -171,30 +216,7 @@ unsafe fn current_directory() -> Result<Place, Loss> {
 /// The directory behind a descriptor.
 unsafe fn directory(fd: i32) -> Result<Place, Loss> {
     // SAFETY: the descriptor is checked.
-    unsafe { file::place(descriptor(fd as u32)?) }
-}
-
-/// The `struct file` behind a descriptor of the current process.
-///
-/// # Safety
-/// The result is an address for [`Probe`] only: another thread may close it.
-#[inline(always)]
-pub unsafe fn descriptor(fd: u32) -> Result<Ptr, Loss> {
-    // SAFETY: members of task_struct, files_struct and fdtable.
-    unsafe {
-        let files: Ptr = Probe::load(kernel::task(), offset!(task_files))?;
-        let fdt: Ptr = Probe::load(files, offset!(files_fdt))?;
-        let max: u32 = Probe::load(fdt, offset!(fdt_max_fds))?;
-        if fd >= max {
-            return Err(Loss::FdGone);
-        }
-        let table: Ptr = Probe::load(fdt, offset!(fdt_fd))?;
-        let file: Ptr = Probe::load(table.wrapping_add(fd as usize * 8), 0)?;
-        if file.is_null() {
-            return Err(Loss::FdGone);
-        }
-        Ok(file)
-    }
+    unsafe { file::place(descriptor::address(fd as u32)?) }
 }
 
 /// Inode number of the caller's mount namespace.

@@ -7,7 +7,7 @@ use iotrace_common::{Loss, NAME_CAP, PATH_CAP, PATH_STEPS, path_flag};
 
 use crate::{
     file::Place,
-    kernel::{Probe, Ptr, Read, offset, path_bound},
+    kernel::{Probe, Ptr, offset, path_bound},
 };
 
 /// Buffer for a path; the slack lets a component start anywhere below the cap.
@@ -36,32 +36,35 @@ pub unsafe fn walk(out: *mut PathBuf, len: *mut u32, place: Place) -> u32 {
 /// has seen the next step before, instead of trying all ways to combine steps.
 #[inline(always)]
 unsafe fn steps(out: *mut PathBuf, len: *mut u32, place: Place) -> Result<u32, Loss> {
-    let Place {
-        mnt: mut vfsmount,
-        mut dentry,
-    } = place;
-    // SAFETY: members of vfsmount, mount and dentry; probe reads check addresses.
+    let mut dentry = place.dentry;
+    // `container_of(vfsmount, struct mount, mnt)` (fs/mount.h).
+    let mut mount = place.mnt.wrapping_sub(offset!(mount_vfsmount) as usize);
+    // SAFETY: members of mount, vfsmount and dentry; probe reads check addresses.
     unsafe {
-        let mut root: Ptr = Probe::load(vfsmount, offset!(vfsmount_root))?;
+        let mut at_mount = mount_links(mount)?;
         // One time more than there are steps: the root is no step.
         for _ in 0..=PATH_STEPS {
-            if dentry == root {
-                // `container_of(vfsmount, struct mount, mnt)` (fs/mount.h).
-                let mount = vfsmount.wrapping_sub(offset!(mount_vfsmount) as usize);
-                let above: Ptr = Probe::load(mount, offset!(mount_parent))?;
-                if above == mount {
+            if dentry == at_mount.root {
+                if at_mount.parent == mount {
                     return Ok(0);
                 }
-                dentry = Probe::load(mount, offset!(mount_mountpoint))?;
-                vfsmount = above.wrapping_add(offset!(mount_vfsmount) as usize);
-                root = Probe::load(vfsmount, offset!(vfsmount_root))?;
+                dentry = at_mount.mountpoint;
+                mount = at_mount.parent;
+                at_mount = mount_links(mount)?;
                 continue;
             }
             let at = read_volatile(len);
             if at >= (PATH_CAP - NAME_CAP) as u32 {
                 return Ok(path_flag::CUT);
             }
-            let name: Ptr = Probe::load(dentry, offset!(dentry_name))?;
+            let [parent, _, name] = Probe::load_three(
+                dentry,
+                [
+                    offset!(dentry_parent),
+                    offset!(dentry_hash_len),
+                    offset!(dentry_name),
+                ],
+            )?;
             let to = out.cast::<u8>().add(path_bound(at));
             let wrote = bpf_probe_read_kernel_str(to.cast(), NAME_CAP as u32, name.cast());
             if wrote <= 0 {
@@ -70,7 +73,6 @@ unsafe fn steps(out: *mut PathBuf, len: *mut u32, place: Place) -> Result<u32, L
             write_volatile(len, at + wrote as u32);
             // Its own parent but no mount's root: a file outside the tree, such
             // as a memfd, which has this name and no directory.
-            let parent: Ptr = Probe::load(dentry, offset!(dentry_parent))?;
             if dentry == parent {
                 return Ok(path_flag::OUTSIDE);
             }
@@ -78,4 +80,31 @@ unsafe fn steps(out: *mut PathBuf, len: *mut u32, place: Place) -> Result<u32, L
         }
     }
     Ok(path_flag::CUT)
+}
+
+/// What a walk needs of a mount.
+struct MountLinks {
+    parent: Ptr,
+    mountpoint: Ptr,
+    root: Ptr,
+}
+
+#[inline(always)]
+unsafe fn mount_links(mount: Ptr) -> Result<MountLinks, Loss> {
+    // SAFETY: the caller vouches for the mount; the reads check the address.
+    let [parent, mountpoint, root] = unsafe {
+        Probe::load_three(
+            mount,
+            [
+                offset!(mount_parent),
+                offset!(mount_mountpoint),
+                offset!(mount_vfsmount) + offset!(vfsmount_root),
+            ],
+        )
+    }?;
+    Ok(MountLinks {
+        parent,
+        mountpoint,
+        root,
+    })
 }

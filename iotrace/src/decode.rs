@@ -1,13 +1,16 @@
 //! From the bytes of the ring buffer to events. The wire's types end here, and
 //! every failure is a value.
 
+use std::collections::{HashMap, hash_map::Entry};
+
 use bytes::{Bytes, BytesMut};
 use iotrace_common::{
-    FileRecord, OpenRecord, PATH_CAP, RECORD_FILE, RECORD_OPEN, Row, RowKey, path_flag,
+    FileRecord, OpTotal, OpenRecord, PATH_CAP, RECORD_FILE, RECORD_OPEN, Row, RowKey, RowKind, Via,
+    path_flag,
 };
 use thiserror::Error;
 
-use crate::event::{Counts, FileId, FilePath, FileType, Io, Open, Opened, Thread, Time};
+use crate::event::{Counts, Door, FileId, FilePath, FileType, Io, Open, Opened, Thread, Time};
 use crate::flags;
 
 /// A record that is not what the contract says.
@@ -60,24 +63,70 @@ pub fn record(bytes: &[u8]) -> Result<Record, DecodeError> {
     }
 }
 
+/// Decodes the counter rows of an interval: one [`Io`] for all kinds of rows of a thread
+/// and a file, but that which was done to it as a lower layer stands apart.
+pub fn ios(rows: &[(RowKey, Row)]) -> Vec<Io> {
+    let is_own = |key: &RowKey| key.kind() == Some(RowKind::Own);
+    let mut ios: Vec<Io> = Vec::with_capacity(rows.len());
+    // Most intervals have no others: then nothing is to be found.
+    let has_others = !rows.iter().all(|(key, _)| is_own(key));
+    let mut places = HashMap::new();
+    for (key, row) in rows {
+        let io = io(key, row);
+        if has_others {
+            let same = (io.file, key.tid(), key.birth, io.lower);
+            match places.entry(same) {
+                Entry::Occupied(place) => {
+                    let place: &usize = place.get();
+                    ios[*place].counts += io.counts;
+                    continue;
+                }
+                Entry::Vacant(place) => _ = place.insert(ios.len()),
+            }
+        }
+        ios.push(io);
+    }
+    ios
+}
+
+/// Decodes what was counted in both directions.
+pub fn counts(kind: RowKind, [read, write]: [OpTotal; 2]) -> Counts {
+    match kind {
+        RowKind::Own | RowKind::Elsewhere | RowKind::Lower => Counts {
+            reads: read.ops,
+            writes: write.ops,
+            read_bytes: read.bytes,
+            write_bytes: write.bytes,
+            ..Counts::default()
+        },
+        RowKind::Mapped => Counts {
+            map_reads: read.ops,
+            map_writes: write.ops,
+            ..Counts::default()
+        },
+        RowKind::Cloned => Counts {
+            cloned_bytes: write.bytes,
+            ..Counts::default()
+        },
+    }
+}
+
 /// Decodes a counter row.
-pub fn io(key: &RowKey, row: &Row) -> Io {
+fn io(key: &RowKey, row: &Row) -> Io {
+    // A kind that is not known is none that this version's programs write.
+    let kind = key.kind().unwrap_or(RowKind::Own);
     Io {
         thread: Thread {
             pid: row.tgid,
-            tid: key.tid,
+            tid: key.tid(),
             uid: row.uid,
             comm: comm(&row.comm),
         },
         file: file_id(key.file),
         file_type: file_type(row.mode),
         path: None,
-        counts: Counts {
-            reads: row.reads,
-            writes: row.writes,
-            read_bytes: row.read_bytes,
-            write_bytes: row.write_bytes,
-        },
+        lower: kind == RowKind::Lower,
+        counts: counts(kind, row.moved),
     }
 }
 
@@ -110,7 +159,7 @@ fn open(head: &OpenRecord, path: &[u8]) -> Open {
         }
     } else {
         Opened::Ok {
-            fd: head.result as u32,
+            fd: (head.flags & path_flag::NO_FD == 0).then_some(head.result as u32),
             file,
             // An unnamed temporary file is always new, but has no such mark.
             created: found.then_some(
@@ -130,8 +179,19 @@ fn open(head: &OpenRecord, path: &[u8]) -> Open {
         mode: head.create_mode & 0o7777,
         result,
         path,
+        door: door(head.flags),
         cgroup: head.cgroup,
         mount_ns: (head.mount_ns != 0).then_some(head.mount_ns),
+    }
+}
+
+fn door(flags: u32) -> Door {
+    let number = (flags >> path_flag::VIA_SHIFT) as usize;
+    match Via::ALL.get(number) {
+        Some(Via::Handle) => Door::Handle,
+        Some(Via::Uring) => Door::Uring,
+        Some(Via::Exec) => Door::Exec,
+        Some(Via::Call) | None => Door::Call,
     }
 }
 

@@ -123,6 +123,12 @@ pub struct Counts {
     pub read_bytes: u64,
     /// Bytes written.
     pub write_bytes: u64,
+    /// Page faults that read a mapped file.
+    pub map_reads: u64,
+    /// First writes to a page of a shared mapping.
+    pub map_writes: u64,
+    /// Bytes that the file came to share with another one.
+    pub cloned_bytes: u64,
 }
 
 impl Counts {
@@ -143,6 +149,9 @@ impl Counts {
             writes: self.writes.checked_sub(part.writes)?,
             read_bytes: self.read_bytes.checked_sub(part.read_bytes)?,
             write_bytes: self.write_bytes.checked_sub(part.write_bytes)?,
+            map_reads: self.map_reads.checked_sub(part.map_reads)?,
+            map_writes: self.map_writes.checked_sub(part.map_writes)?,
+            cloned_bytes: self.cloned_bytes.checked_sub(part.cloned_bytes)?,
         })
     }
 }
@@ -153,6 +162,9 @@ impl AddAssign for Counts {
         self.writes = self.writes.saturating_add(other.writes);
         self.read_bytes = self.read_bytes.saturating_add(other.read_bytes);
         self.write_bytes = self.write_bytes.saturating_add(other.write_bytes);
+        self.map_reads = self.map_reads.saturating_add(other.map_reads);
+        self.map_writes = self.map_writes.saturating_add(other.map_writes);
+        self.cloned_bytes = self.cloned_bytes.saturating_add(other.cloned_bytes);
     }
 }
 
@@ -167,6 +179,8 @@ pub struct Io {
     pub file_type: FileType,
     /// Where it is, when known.
     pub path: Option<Arc<FilePath>>,
+    /// It was done as a layer below another file, through which the user's process worked.
+    pub lower: bool,
     /// How much.
     pub counts: Counts,
 }
@@ -176,8 +190,8 @@ pub struct Io {
 pub enum Opened {
     /// It succeeded.
     Ok {
-        /// File descriptor.
-        fd: u32,
+        /// File descriptor, if it was given one.
+        fd: Option<u32>,
         /// The file, unless its descriptor was closed by another thread
         /// before it could be looked up.
         file: Option<(FileId, FileType)>,
@@ -189,6 +203,20 @@ pub enum Opened {
         /// Error number.
         errno: i32,
     },
+}
+
+/// By what a file was opened.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Door {
+    /// `open`, `openat`, `openat2`, `creat`.
+    #[default]
+    Call,
+    /// `open_by_handle_at`.
+    Handle,
+    /// io_uring.
+    Uring,
+    /// exec: the program itself, or its loader.
+    Exec,
 }
 
 /// See [`Event::Open`].
@@ -206,6 +234,8 @@ pub struct Open {
     pub result: Opened,
     /// What was opened, when known.
     pub path: Option<FilePath>,
+    /// By what it was opened.
+    pub door: Door,
     /// Control group v2 id of the caller.
     pub cgroup: u64,
     /// Inode number of the caller's mount namespace, when known.

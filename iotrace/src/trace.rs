@@ -12,7 +12,7 @@ use crate::{
     commands::{Header, View},
     error::{Error, Failure},
     exit::Exit,
-    kernel::{self, Attached, Request},
+    kernel::{self, Attached, Request, Way},
     output::{Output, tell, units},
     run,
     source::{Live, Pace},
@@ -61,7 +61,7 @@ impl Trace<'_> {
         let header = Header {
             time: Clock::new().now(),
             backend: attached.backend.name(),
-            not_seen: attached.backend.blind_spots(),
+            unseen: attached.unseen.clone(),
             kernel: kernel_release(),
             command: self.name,
         };
@@ -97,6 +97,9 @@ impl Trace<'_> {
             for (backend, reason) in &attached.refused {
                 tell(&format!("backend {} refused: {reason}", backend.name()));
             }
+            for (way, reason) in &attached.ways_refused {
+                tell(&format!("{} not seen: {reason}", way.describe()));
+            }
             tell(&format!(
                 "attached in {} ms; resident {}, kernel maps {}",
                 started.elapsed().as_millis(),
@@ -106,10 +109,11 @@ impl Trace<'_> {
         }
         // In NDJSON the header says it; people at a terminal are told all the same.
         if !self.json || io::stderr().is_terminal() {
+            let unseen = Way::list(&attached.unseen);
             tell(&format!(
-                "tracing with backend {}; {}. Ctrl-C ends.",
+                "tracing with backend {}; not seen: {}. Ctrl-C ends.",
                 attached.backend.name(),
-                attached.backend.blind_spots(),
+                unseen.as_deref().unwrap_or("nothing that is known"),
             ));
         }
     }

@@ -5,50 +5,76 @@
 
 use aya_ebpf::{macros::fexit, programs::FExitContext};
 
-use iotrace_common::Hook;
+use iotrace_common::{Hook, Loss, RowKind, Via};
 
 use super::end;
 use crate::{
-    count::{self, Op},
+    count::{self, Op, Ops},
     file::{self, OpenFile},
     filter,
-    kernel::{Direct, Ptr, Read, offset},
-    open::{self, Request},
+    kernel::{Direct, Ptr, Read, Task, offset},
+    open::{self, File, Name, Request},
 };
 
 /// `ssize_t vfs_read(struct file *file, char *buf, size_t count, loff_t *pos)`
 #[fexit(function = "vfs_read")]
 pub fn vfs_read_exit(ctx: FExitContext) -> u32 {
-    transfer(&ctx, Op::Read)
+    transfer(&ctx, Hook::Read, Op::Read, ctx.arg(4))
 }
 
 /// `ssize_t vfs_write(struct file *file, const char *buf, size_t count, loff_t *pos)`
 #[fexit(function = "vfs_write")]
 pub fn vfs_write_exit(ctx: FExitContext) -> u32 {
-    transfer(&ctx, Op::Write)
+    transfer(&ctx, Hook::Write, Op::Write, ctx.arg(4))
+}
+
+/// `ssize_t vfs_readv(struct file *file, const struct iovec *vec, unsigned long vlen, loff_t *pos,
+/// rwf_t flags)`
+#[fexit(function = "vfs_readv")]
+pub fn vfs_readv_exit(ctx: FExitContext) -> u32 {
+    transfer(&ctx, Hook::Readv, Op::Read, ctx.arg(5))
+}
+
+/// `ssize_t vfs_writev(struct file *file, const struct iovec *vec, unsigned long vlen, loff_t *pos,
+/// rwf_t flags)`
+#[fexit(function = "vfs_writev")]
+pub fn vfs_writev_exit(ctx: FExitContext) -> u32 {
+    transfer(&ctx, Hook::Writev, Op::Write, ctx.arg(5))
+}
+
+/// `ssize_t kernel_read(struct file *file, void *buf, size_t count, loff_t *pos)`: for exec, for
+/// modules.
+#[fexit(function = "kernel_read")]
+pub fn kernel_read_exit(ctx: FExitContext) -> u32 {
+    transfer(&ctx, Hook::KernelRead, Op::Read, ctx.arg(4))
 }
 
 #[inline(always)]
-fn transfer(ctx: &FExitContext, op: Op) -> u32 {
-    let moved: i64 = ctx.arg(4);
+fn transfer(ctx: &FExitContext, hook: Hook, op: Op, moved: i64) -> u32 {
     if moved < 0 {
         return 0;
     }
     let Some(task) = filter::caller::<Direct>() else {
         return 0;
     };
-    let address: Ptr = ctx.arg(0);
-    // SAFETY: the first argument of both functions is their file.
-    let inode = unsafe { file::inode::<Direct>(address) };
-    let counted = inode.and_then(|inode| {
-        let file = OpenFile {
-            address,
-            inode,
-            held: true,
-        };
-        count::transfer(&task, &file, op, moved as u64)
-    });
-    end(ctx, op.hook(), counted)
+    let ops = Ops::one(op, moved as u64);
+    // The first argument of all these functions is their file.
+    let counted = on_held(hook, RowKind::Own, &task, ctx.arg(0), ops);
+    end(ctx, hook, counted)
+}
+
+/// Counts operations on a file that the traced function holds, and names it. (Nothing here is a
+/// closure: the compiler would not inline it, and the verifier not see what is constant.)
+#[inline(always)]
+pub fn on_held(hook: Hook, kind: RowKind, task: &Task, address: Ptr, ops: Ops) -> Result<(), Loss> {
+    // SAFETY: the caller vouches for the file.
+    let inode = unsafe { file::inode::<Direct>(address) }?;
+    let file = OpenFile {
+        address,
+        inode,
+        held: true,
+    };
+    count::of_kind(hook, kind, task, &file, ops)
 }
 
 /// `long do_sys_openat2(int dfd, const char *filename, struct open_how *how)`
@@ -69,14 +95,17 @@ pub fn do_sys_openat2_exit(ctx: FExitContext) -> u32 {
         &ctx,
         Hook::Open,
         open::report(
+            Hook::Open,
             &task,
             &Request {
+                via: Via::Call,
                 dirfd: ctx.arg::<i64>(0) as i32,
-                name: ctx.arg(1),
+                name: Name::User(ctx.arg(1)),
                 flags,
                 mode: mode as u32,
                 // `int` in 7.2, `long` before: the low half is right in both.
                 result: ctx.arg::<i64>(3) as i32,
+                file: File::Descriptor,
             },
         ),
     )

@@ -8,29 +8,62 @@ use aya_ebpf::{
     macros::{kprobe, raw_tracepoint},
     programs::{ProbeContext, RawTracePointContext},
 };
-use iotrace_common::{Hook, Loss, Syscall};
+use iotrace_common::{Hook, Loss, Syscall, Via};
 
 use super::end;
 use crate::{
     calls::{self, OpenArgs, TransferArgs},
     count::{self, Op},
+    descriptor,
     file::{self, Inode, OpenFile},
     filter,
+    hooks::exec::by_handle,
     kernel::{self, Probe, Ptr, Read, offset, task_id},
     maps::{OPENS, TRANSFERS},
-    open::{self, Request},
+    open::{self, File, Name, Request},
+    pending,
 };
 
 /// `ssize_t vfs_read(struct file *file, char *buf, size_t count, loff_t *pos)`
 #[kprobe]
 pub fn vfs_read_entry(ctx: ProbeContext) -> u32 {
-    end(&ctx, Hook::Read, transfer_begins(&ctx, Op::Read))
+    end(
+        &ctx,
+        Hook::Read,
+        transfer_begins(&ctx, Hook::Read, Op::Read),
+    )
 }
 
 /// `ssize_t vfs_write(struct file *file, const char *buf, size_t count, loff_t *pos)`
 #[kprobe]
 pub fn vfs_write_entry(ctx: ProbeContext) -> u32 {
-    end(&ctx, Hook::Write, transfer_begins(&ctx, Op::Write))
+    end(
+        &ctx,
+        Hook::Write,
+        transfer_begins(&ctx, Hook::Write, Op::Write),
+    )
+}
+
+/// `ssize_t vfs_readv(struct file *file, const struct iovec *vec, unsigned long vlen, loff_t *pos,
+/// rwf_t flags)`
+#[kprobe]
+pub fn vfs_readv_entry(ctx: ProbeContext) -> u32 {
+    end(
+        &ctx,
+        Hook::Readv,
+        transfer_begins(&ctx, Hook::Readv, Op::Read),
+    )
+}
+
+/// `ssize_t vfs_writev(struct file *file, const struct iovec *vec, unsigned long vlen, loff_t *pos,
+/// rwf_t flags)`
+#[kprobe]
+pub fn vfs_writev_entry(ctx: ProbeContext) -> u32 {
+    end(
+        &ctx,
+        Hook::Writev,
+        transfer_begins(&ctx, Hook::Writev, Op::Write),
+    )
 }
 
 /// Registers at the entry of the function.
@@ -39,7 +72,7 @@ fn registers(ctx: &ProbeContext) -> Ptr {
 }
 
 #[inline(always)]
-fn transfer_begins(ctx: &ProbeContext, op: Op) -> Result<(), Loss> {
+fn transfer_begins(ctx: &ProbeContext, hook: Hook, op: Op) -> Result<(), Loss> {
     let Some(task) = filter::caller::<Probe>() else {
         return Ok(());
     };
@@ -49,7 +82,7 @@ fn transfer_begins(ctx: &ProbeContext, op: Op) -> Result<(), Loss> {
         (address, file::inode::<Probe>(address)?)
     };
     if !filter::admits_type(inode.mode) {
-        calls::forget(&TRANSFERS, op.hook(), task.tid);
+        calls::forget(&TRANSFERS, hook, task.tid);
         return Ok(());
     }
     let args = TransferArgs {
@@ -59,7 +92,7 @@ fn transfer_begins(ctx: &ProbeContext, op: Op) -> Result<(), Loss> {
         write: u32::from(op == Op::Write),
         done: calls::calls_done(op)?,
     };
-    calls::begin(&TRANSFERS, op.hook(), &task, args)
+    calls::begin(&TRANSFERS, hook, &task, args)
 }
 
 /// `TP_PROTO(struct pt_regs *regs, long ret)`
@@ -67,7 +100,7 @@ fn transfer_begins(ctx: &ProbeContext, op: Op) -> Result<(), Loss> {
 pub fn transfer_return(ctx: RawTracePointContext) -> u32 {
     let tid = task_id();
     let Some(call) = TRANSFERS.get_ptr(tid) else {
-        return 0;
+        return end(&ctx, Hook::Return, between_files(&ctx));
     };
     // SAFETY: a live element, which only this thread uses.
     let args = unsafe { *call };
@@ -103,7 +136,31 @@ fn transfer_ends(ctx: &RawTracePointContext, args: &TransferArgs) -> Result<(), 
         // The system call has let go of it.
         held: false,
     };
-    count::transfer(&Probe::current(), &file, op, moved as u64)
+    count::transfer(Hook::Return, &Probe::current(), &file, op, moved as u64)
+}
+
+/// Calls that name both of their files by descriptors need no hook at their entry.
+#[inline(always)]
+fn between_files(ctx: &RawTracePointContext) -> Result<(), Loss> {
+    let registers: Ptr = ctx.arg(0);
+    // SAFETY: the first argument of the tracepoint is the saved registers.
+    let kind = unsafe { kernel::call_kind(registers) }?;
+    if !descriptor::is_between(kind) || kernel::is_compat()? {
+        return Ok(());
+    }
+    let Some(task) = filter::caller::<Probe>() else {
+        return Ok(());
+    };
+    let moved: i64 = ctx.arg(1);
+    if moved < 0 {
+        return Ok(());
+    }
+    // SAFETY: as above.
+    let (input, output) = unsafe { descriptor::ends(kind, registers) }?;
+    pending::begin(Hook::Return);
+    descriptor::between(Hook::Return, &task, input, output, moved as u64);
+    pending::name_all(Hook::Return);
+    Ok(())
 }
 
 /// Whether a call of that kind returns, as far as can be told: the numbers of 32-bit
@@ -148,7 +205,7 @@ fn open_begins(ctx: &ProbeContext) -> Result<(), Loss> {
 pub fn open_return(ctx: RawTracePointContext) -> u32 {
     let tid = task_id();
     let Some(call) = OPENS.get_ptr(tid) else {
-        return 0;
+        return end(&ctx, Hook::HandleOpen, handle_open(&ctx));
     };
     // SAFETY: a live element, which only this thread uses.
     let args = unsafe { *call };
@@ -165,14 +222,38 @@ fn open_ends(ctx: &RawTracePointContext, args: &OpenArgs) -> Result<(), Loss> {
         return Err(Loss::ReturnMissed);
     }
     open::report(
+        Hook::Open,
         &Probe::current(),
         &Request {
+            via: Via::Call,
             dirfd: args.dirfd,
-            name: args.name as Ptr,
+            name: Name::User(args.name as Ptr),
             flags: args.flags,
             mode: args.mode,
             result: ctx.arg::<i64>(1) as i32,
+            file: File::Descriptor,
         },
+    )
+}
+
+/// An open by handle is told as it returns.
+#[inline(always)]
+fn handle_open(ctx: &RawTracePointContext) -> Result<(), Loss> {
+    let registers: Ptr = ctx.arg(0);
+    // SAFETY: the first argument of the tracepoint is the saved registers.
+    let kind = unsafe { kernel::call_kind(registers) }?;
+    if kind != Syscall::OpenByHandle as u8 || kernel::is_compat()? {
+        return Ok(());
+    }
+    let Some(task) = filter::caller::<Probe>() else {
+        return Ok(());
+    };
+    // SAFETY: as above.
+    let flags = unsafe { Probe::load(registers, offset!(regs_arg[2])) }?;
+    open::report(
+        Hook::HandleOpen,
+        &task,
+        &by_handle(flags, ctx.arg::<i64>(1) as i32),
     )
 }
 

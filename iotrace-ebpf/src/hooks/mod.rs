@@ -1,10 +1,17 @@
 //! Attach points. Each picks the arguments and hands over to the core.
 
+mod aio;
+mod copies;
+mod exec;
 mod fentry;
 mod follow;
+mod getevents;
 mod kprobe;
+mod layers;
+mod mapped;
 mod own;
 mod syscall;
+mod uring;
 
 use aya_ebpf::EbpfContext;
 use aya_log_ebpf::debug;

@@ -5,15 +5,15 @@
 use aya_ebpf::{
     helpers::bpf_probe_read_user, macros::raw_tracepoint, programs::RawTracePointContext,
 };
-use iotrace_common::{Hook, Loss, Syscall};
+use iotrace_common::{Hook, Loss, Syscall, Via};
 
-use super::end;
+use super::{end, exec::by_handle, getevents::getevents};
 use crate::{
-    count::{self, Op},
-    file::{self, OpenFile},
-    filter,
+    batch::Batch,
+    count::Op,
+    descriptor, filter,
     kernel::{self, Probe, Ptr, Read, Task, offset, setting},
-    open::{self, AT_FDCWD, Request},
+    open::{self, AT_FDCWD, File, Name, Request},
 };
 
 /// `O_CREAT | O_WRONLY | O_TRUNC`, which `creat` stands for; the same numbers on
@@ -42,48 +42,57 @@ unsafe fn exit(regs: Ptr, result: i64) -> Result<(), Loss> {
         if setting!(opens) != 0 {
             return open(&task, regs, kind, result);
         }
-        // One call: the core is compiled into each place that calls it.
-        let op = if kind == Syscall::Read as u8 {
-            Op::Read
-        } else {
-            Op::Write
-        };
-        transfer(&task, regs, op, result)
+        transfer(&task, regs, kind, result)
     }
 }
 
 #[inline(always)]
-unsafe fn transfer(task: &Task, regs: Ptr, op: Op, result: i64) -> Result<(), Loss> {
+unsafe fn transfer(task: &Task, regs: Ptr, kind: u8, result: i64) -> Result<(), Loss> {
     if result < 0 {
         return Ok(());
     }
-    // SAFETY: the descriptor is checked as it is looked up.
-    let file = unsafe {
-        let fd: u64 = Probe::load(regs, offset!(regs_arg[0]))?;
-        let address = open::descriptor(fd as u32)?;
-        OpenFile {
-            address,
-            inode: file::inode::<Probe>(address)?,
-            held: false,
-        }
+    let Some(batch) = Batch::begin() else {
+        return Ok(());
     };
-    count::transfer(task, &file, op, result as u64)
+    let moved = result as u64;
+    // SAFETY: registers at offsets from BTF.
+    unsafe {
+        if descriptor::is_between(kind) {
+            let (input, output) = descriptor::ends(kind, regs)?;
+            batch.put(input, Op::Read as u32, moved);
+            batch.put(output, Op::Write as u32, moved);
+        } else if kind == Syscall::Getevents as u8 {
+            getevents(batch, regs, moved)?;
+        } else {
+            let fd: u32 = Probe::load(regs, offset!(regs_arg[0]))?;
+            let is_write = kind == Syscall::Write as u8;
+            batch.put(fd, u32::from(is_write), moved);
+        }
+    }
+    batch.count(task);
+    Ok(())
 }
 
 #[inline(always)]
 unsafe fn open(task: &Task, regs: Ptr, kind: u8, result: i64) -> Result<(), Loss> {
     // SAFETY: registers; user memory is checked by the helper.
     unsafe {
+        if kind == Syscall::OpenByHandle as u8 {
+            let flags = Probe::load(regs, offset!(regs_arg[2]))?;
+            return open::report(Hook::HandleOpen, task, &by_handle(flags, result as i32));
+        }
         let first: u64 = Probe::load(regs, offset!(regs_arg[0]))?;
         let second: u64 = Probe::load(regs, offset!(regs_arg[1]))?;
         let third: u64 = Probe::load(regs, offset!(regs_arg[2]))?;
         let fourth: u64 = Probe::load(regs, offset!(regs_arg[3]))?;
         let mut request = Request {
+            via: Via::Call,
             dirfd: first as i32,
-            name: second as Ptr,
+            name: Name::User(second as Ptr),
             flags: third,
             mode: fourth as u32,
             result: result as i32,
+            file: File::Descriptor,
         };
         if kind == Syscall::Openat2 as u8 {
             // `struct open_how` is part of the interface: flags, then mode.
@@ -93,7 +102,7 @@ unsafe fn open(task: &Task, regs: Ptr, kind: u8, result: i64) -> Result<(), Loss
             request.mode = mode as u32;
         } else if kind == Syscall::Open as u8 || kind == Syscall::Creat as u8 {
             request.dirfd = AT_FDCWD;
-            request.name = first as Ptr;
+            request.name = Name::User(first as Ptr);
             request.flags = second;
             request.mode = third as u32;
             if kind == Syscall::Creat as u8 {
@@ -101,6 +110,6 @@ unsafe fn open(task: &Task, regs: Ptr, kind: u8, result: i64) -> Result<(), Loss
                 request.mode = second as u32;
             }
         }
-        open::report(task, &request)
+        open::report(Hook::Open, task, &request)
     }
 }

@@ -10,6 +10,7 @@ use std::io;
 
 use crate::{
     event::{Event, Lost, Time},
+    kernel::Way,
     output::{
         Output,
         ndjson::{self, Field},
@@ -23,8 +24,8 @@ pub struct Header {
     pub time: Time,
     /// How the kernel is traced.
     pub backend: &'static str,
-    /// What that does not see.
-    pub not_seen: &'static str,
+    /// Ways into a file that it does not see.
+    pub unseen: Vec<Way>,
     /// Release of the running kernel.
     pub kernel: String,
     /// The command.
@@ -92,8 +93,17 @@ pub const HEADER_FIELDS: &[Field<Header>] = &[
     },
     Field {
         name: "not_seen",
-        doc: "what this backend does not see, for people",
-        put: |header, slot| slot.text(header.not_seen.as_bytes()),
+        doc: "the ways into a file that it does not see on this kernel, for people; absent when there are none",
+        put: |header, slot| {
+            if let Some(list) = Way::list(&header.unseen) {
+                slot.text(list.as_bytes());
+            }
+        },
+    },
+    Field {
+        name: "unseen",
+        doc: "the same by names that do not change, listed below",
+        put: |header, slot| slot.words(header.unseen.iter().map(|way| way.name())),
     },
     Field {
         name: "kernel",

@@ -14,6 +14,7 @@ use thiserror::Error;
 const MAGIC: u16 = 0xeb9f;
 
 const KIND_INT: u32 = 1;
+const KIND_PTR: u32 = 2;
 const KIND_ARRAY: u32 = 3;
 const KIND_STRUCT: u32 = 4;
 const KIND_UNION: u32 = 5;
@@ -67,6 +68,7 @@ pub struct Btf {
     types: Vec<u32>,
     structs: HashMap<String, Vec<u32>>,
     functions: HashMap<String, u32>,
+    typedefs: HashMap<String, u32>,
 }
 
 /// Head of a type.
@@ -83,7 +85,7 @@ struct Type {
 }
 
 impl Btf {
-    /// Indexes `data`; only the named structs and functions can be asked for.
+    /// Indexes `data`; only the named structs, functions and tracepoints can be asked for.
     pub fn parse<'a>(
         data: Vec<u8>,
         wanted: impl IntoIterator<Item = &'a str>,
@@ -96,6 +98,7 @@ impl Btf {
             types: Vec::new(),
             structs: HashMap::new(),
             functions: HashMap::new(),
+            typedefs: HashMap::new(),
             data,
         };
         let head = btf.word(4)? as usize;
@@ -130,15 +133,18 @@ impl Btf {
             let ty = self.read(at)?;
             self.types.push(at as u32);
             let id = self.types.len() as u32;
-            if matches!(ty.kind, KIND_STRUCT | KIND_FUNC)
+            if matches!(ty.kind, KIND_STRUCT | KIND_FUNC | KIND_TYPEDEF)
                 && let Some(name) = wanted.get(self.string(ty.name))
             {
-                if ty.kind == KIND_FUNC {
-                    self.functions.insert((*name).to_owned(), id);
-                } else {
-                    let ids = self.structs.entry((*name).to_owned()).or_default();
-                    if ids.len() < NAMESAKES {
-                        ids.push(id);
+                let name = (*name).to_owned();
+                match ty.kind {
+                    KIND_FUNC => _ = self.functions.insert(name, id),
+                    KIND_TYPEDEF => _ = self.typedefs.insert(name, id),
+                    _ => {
+                        let ids = self.structs.entry(name).or_default();
+                        if ids.len() < NAMESAKES {
+                            ids.push(id);
+                        }
                     }
                 }
             }
@@ -190,6 +196,16 @@ impl Btf {
                 Some(String::from_utf8_lossy(self.string(name)).into_owned())
             })
             .collect()
+    }
+
+    /// How many arguments a raw tracepoint has, by the name of its type,
+    /// `btf_trace_NAME`.
+    pub fn tracepoint_arguments(&self, name: &str) -> Option<usize> {
+        let pointer = self.get(self.get(*self.typedefs.get(name)?)?.value)?;
+        let proto = self.get(pointer.value)?;
+        let is_known = pointer.kind == KIND_PTR && proto.kind == KIND_FUNC_PROTO;
+        // The first is not the tracepoint's but its user's.
+        is_known.then(|| proto.len.checked_sub(1)).flatten()
     }
 
     /// Type id of a function, as the kernel numbers it.

@@ -12,10 +12,11 @@ use std::{
 };
 
 use aya::maps::{Array, Map, MapData, MapError, PerCpuArray, PerCpuValues};
-use iotrace_common::{Control, Hook, Loss, Losses, OpTotal, Row, RowKey, Totals};
+use iotrace_common::{Control, Hook, Loss, Losses, Row, RowKey, RowKind, Totals};
 
 use super::{Attached, Backend, facts, sys};
 use crate::{
+    decode,
     error::Failure,
     event::{Counts, Lost},
 };
@@ -30,6 +31,17 @@ pub struct Interval {
     /// Those of them that found no free row.
     pub overflow: Counts,
 }
+
+/// What each hook that counts counts, in the order of [`Hook`].
+const COUNTING: [RowKind; Hook::COUNTING] = {
+    let mut kinds = [RowKind::Own; Hook::COUNTING];
+    kinds[Hook::Clone as usize] = RowKind::Cloned;
+    kinds[Hook::Fault as usize] = RowKind::Mapped;
+    kinds[Hook::MkWrite as usize] = RowKind::Mapped;
+    kinds[Hook::LowerRead as usize] = RowKind::Lower;
+    kinds[Hook::LowerWrite as usize] = RowKind::Lower;
+    kinds
+};
 
 /// Reads the counters.
 pub struct Counters {
@@ -85,14 +97,20 @@ impl Counters {
             .map_err(|source| kernel("end of an interval", source))?;
 
         let mut interval = Interval::default();
-        let per_cpu = self.totals.get(&half, 0).map_err(map_error)?;
-        for totals in per_cpu.iter() {
-            interval.total += counts(totals.read, totals.write);
-            interval.overflow += counts(totals.overflow_read, totals.overflow_write);
+        for (hook, kind) in (0..).zip(COUNTING) {
+            let at = half * COUNTING.len() as u32 + hook;
+            let per_cpu = self.totals.get(&at, 0).map_err(map_error)?;
+            if per_cpu.iter().all(|totals| *totals == Totals::default()) {
+                continue;
+            }
+            for totals in per_cpu.iter() {
+                interval.total += decode::counts(kind, totals.moved);
+                interval.overflow += decode::counts(kind, totals.overflow);
+            }
+            let zero = PerCpuValues::try_from(vec![Totals::default(); per_cpu.len()]);
+            let zero = zero.map_err(|source| kernel("totals", source))?;
+            self.totals.set(at, zero, 0).map_err(map_error)?;
         }
-        let zero = PerCpuValues::try_from(vec![Totals::default(); per_cpu.len()]);
-        let zero = zero.map_err(|source| kernel("totals", source))?;
-        self.totals.set(half, zero, 0).map_err(map_error)?;
 
         let map = self.rows[half as usize].fd().as_fd();
         sys::take_all(map, |key: &RowKey, row: &Row| {
@@ -137,15 +155,6 @@ fn rows(attached: &mut Attached, name: &str) -> Result<MapData, Failure> {
             "counters",
             io::Error::other(format!("{name} is {other:?}")),
         )),
-    }
-}
-
-fn counts(read: OpTotal, write: OpTotal) -> Counts {
-    Counts {
-        reads: read.ops,
-        writes: write.ops,
-        read_bytes: read.bytes,
-        write_bytes: write.bytes,
     }
 }
 

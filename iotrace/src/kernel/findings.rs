@@ -9,9 +9,10 @@ use super::{
     layout::{self, FUNCTIONS},
     load,
     probe::{self, Trials},
-    request::{Backend, OwnTraffic, sizes},
+    request::{Backend, OwnTraffic, Transfers, sizes},
     system::System,
     types::{self, TypeFile, VMLINUX_BTF},
+    ways::Way,
 };
 use crate::error::Unavailable;
 
@@ -76,10 +77,10 @@ pub struct Part {
 pub struct Attempt {
     /// Which one.
     pub backend: Backend,
-    /// For `top`.
-    pub top: Result<(), Unavailable>,
-    /// For `opens`.
-    pub opens: Result<(), Unavailable>,
+    /// For `top`: the ways into a file that it does not see.
+    pub top: Result<Vec<Way>, Unavailable>,
+    /// For `opens`, likewise.
+    pub opens: Result<Vec<Way>, Unavailable>,
 }
 
 impl Findings {
@@ -108,10 +109,12 @@ impl Findings {
     }
 }
 
-const TOP: What = What::Transfers {
+const TOP: What = What::Transfers(Transfers {
     read: true,
     write: true,
-};
+    mapped: false,
+    layers: false,
+});
 const OPENS: What = What::Opens { failed_only: false };
 
 /// What a command asks for when nothing else is said: a kernel may have a limit that
@@ -141,9 +144,9 @@ fn request(backend: Backend, what: What, btf: &Option<PathBuf>) -> Request {
 }
 
 /// What the start of a command does, and nothing after it.
-fn attempt(system: &System, request: &Request) -> Result<(), Unavailable> {
+fn attempt(system: &System, request: &Request) -> Result<Vec<Way>, Unavailable> {
     system.check_privileges()?;
-    load::attach(request).map(drop)
+    Ok(load::attach(request)?.unseen)
 }
 
 fn examine(file: &TypeFile) -> Types {
@@ -155,10 +158,10 @@ fn examine(file: &TypeFile) -> Types {
         foreign: file.foreign,
         functions: FUNCTIONS
             .into_iter()
-            .map(|(name, expected)| Function {
+            .map(|(name, forms)| Function {
                 name,
                 arguments: btf.arguments(name),
-                unusable: layout::check(btf, name, expected).err(),
+                unusable: layout::check(btf, name, forms).err(),
             })
             .collect(),
         parts: PARTS
@@ -178,7 +181,7 @@ fn examine(file: &TypeFile) -> Types {
 
 /// What each feature is to people, and what follows when it is missing. The fields
 /// of each: [`iotrace_common::Layout::FIELDS`].
-const PARTS: [(Feature, &str, &str); 7] = [
+const PARTS: [(Feature, &str, &str); 15] = [
     (
         Feature::Core,
         "counting and naming",
@@ -210,6 +213,26 @@ const PARTS: [(Feature, &str, &str); 7] = [
         "counts of calls",
         "backend kprobe does not notice a call whose begin it missed together with the end of the one before",
     ),
+    (Feature::Aio, "AIO", "AIO is not seen by fentry and kprobe"),
+    (Feature::Uring, "io_uring", "io_uring is not seen"),
+    (
+        Feature::UringTask,
+        "threads of io_uring",
+        "io_uring is not seen",
+    ),
+    (
+        Feature::UringContext,
+        "threads of io_uring",
+        "io_uring is not seen",
+    ),
+    (
+        Feature::UringOpens,
+        "opens by io_uring",
+        "opens by io_uring are not seen",
+    ),
+    (Feature::Mapped, "mapped files", "--mmap shows nothing"),
+    (Feature::Exec, "exec", "opens by exec are not seen"),
+    (Feature::Layers, "lower layers", "--layers does not work"),
 ];
 
 #[cfg(test)]

@@ -5,12 +5,76 @@ use iotrace_common::{ABSENT, Feature, Layout};
 
 use super::btf::Btf;
 
-/// Functions that are traced, with the arguments that they rely on.
-pub const FUNCTIONS: [(&str, &[&str]); 3] = [
-    ("vfs_read", &["file", "buf", "count", "pos"]),
-    ("vfs_write", &["file", "buf", "count", "pos"]),
-    ("do_sys_openat2", &["dfd", "filename", "how"]),
+/// Functions that are traced, and the arguments of each that the programs know, in all
+/// its forms.
+pub const FUNCTIONS: [(&str, &[&[&str]]); 19] = [
+    ("vfs_read", &[&["file", "buf", "count", "pos"]]),
+    ("vfs_write", &[&["file", "buf", "count", "pos"]]),
+    ("vfs_readv", &[VECTOR]),
+    ("vfs_writev", &[VECTOR]),
+    (
+        "do_sendfile",
+        &[&["out_fd", "in_fd", "ppos", "count", "max"]],
+    ),
+    (
+        "do_splice",
+        &[&["in", "off_in", "out", "off_out", "len", "flags"]],
+    ),
+    (
+        "vfs_copy_file_range",
+        &[&["file_in", "pos_in", "file_out", "pos_out", "len", "flags"]],
+    ),
+    (
+        "vfs_clone_file_range",
+        &[&[
+            "file_in",
+            "pos_in",
+            "file_out",
+            "pos_out",
+            "len",
+            "remap_flags",
+        ]],
+    ),
+    ("kernel_read", &[&["file", "buf", "count", "pos"]]),
+    ("aio_read", &[AIO]),
+    ("aio_write", &[AIO]),
+    (
+        "aio_complete_rw",
+        &[&["kiocb", "res"], &["kiocb", "res", "res2"]],
+    ),
+    ("do_fault", &[&["vmf"]]),
+    ("do_page_mkwrite", &[&["vmf"], &["vmf", "folio"]]),
+    ("vfs_iter_read", &[ITERATOR]),
+    ("vfs_iter_write", &[ITERATOR]),
+    ("do_sys_openat2", &[&["dfd", "filename", "how"]]),
+    ("do_open_execat", &[&["fd", "name", "flags"]]),
+    ("do_handle_open", &[&["mountdirfd", "ufh", "open_flag"]]),
 ];
+const VECTOR: &[&str] = &["file", "vec", "vlen", "pos", "flags"];
+const AIO: &[&str] = &["req", "iocb", "vectored", "compat"];
+const ITERATOR: &[&str] = &["file", "iter", "ppos", "flags"];
+
+/// The tracepoint at which io_uring delivers a completion.
+const URING_COMPLETE: &str = "btf_trace_io_uring_complete";
+
+/// Where the arguments of [`URING_COMPLETE`] have what is needed; `None` where they do not
+/// tell the request (5.10) or are not known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum UringComplete {
+    /// The second is the request, the fourth its result.
+    Result,
+    /// The second is the request, the third its completion.
+    Completion,
+}
+
+/// How the kernel tells completions of io_uring.
+pub fn uring_complete(btf: &Btf) -> Option<UringComplete> {
+    match btf.tracepoint_arguments(URING_COMPLETE)? {
+        7 => Some(UringComplete::Result),
+        3 => Some(UringComplete::Completion),
+        _ => None,
+    }
+}
 
 /// The kernel function behind the helper of that name (since 5.11).
 pub const TASK_BTF_HELPER: &str = "bpf_get_current_task_btf";
@@ -21,23 +85,27 @@ pub fn wanted_names() -> impl Iterator<Item = &'static str> {
         .iter()
         .filter_map(|(path, ..)| path.split('.').next());
     let functions = FUNCTIONS.into_iter().map(|(name, _)| name);
-    structs.chain(functions).chain([TASK_BTF_HELPER, "pt_regs"])
+    structs
+        .chain(functions)
+        .chain([TASK_BTF_HELPER, URING_COMPLETE, "pt_regs"])
 }
 
-/// A function that is there with other arguments must not be traced.
-pub fn check(btf: &Btf, name: &str, expected: &[&str]) -> Result<u32, String> {
+/// Type id of a function and its form. One that is there with other arguments must not be
+/// traced.
+pub fn check(btf: &Btf, name: &str, forms: &[&[&str]]) -> Result<(u32, usize), String> {
     let id = btf
         .function(name)
         .ok_or_else(|| format!("this kernel has no function {name}"))?;
     let found = btf.arguments(name).unwrap_or_default();
-    if found != expected {
-        return Err(format!(
+    let form = forms.iter().position(|form| found == **form);
+    let form = form.ok_or_else(|| {
+        format!(
             "{name}({}) has other arguments than iotrace knows: {}",
-            expected.join(", "),
+            forms.last().unwrap_or(&&[][..]).join(", "),
             found.join(", ")
-        ));
-    }
-    Ok(id)
+        )
+    })?;
+    Ok((id, form))
 }
 
 /// Registers that hold the number and the arguments of a system call as it
@@ -84,6 +152,15 @@ pub fn layout(btf: &Btf) -> (Layout, Vec<(&'static str, Feature)>) {
         match btf.offset(path) {
             Some(offset) => *field(&mut layout) = offset,
             None => missing.push((*path, *feature)),
+        }
+    }
+    // One of them is enough.
+    for (one, other) in [
+        (Feature::UringTask, Feature::UringContext),
+        (Feature::UringContext, Feature::UringTask),
+    ] {
+        if !missing.iter().any(|(_, needed)| *needed == one) {
+            missing.retain(|(_, needed)| *needed != other);
         }
     }
     layout.regs_nr = btf.offset(arch::NR).unwrap_or(ABSENT);

@@ -14,12 +14,15 @@ use aya::{
 use aya_log::EbpfLogger;
 
 use super::{
-    attach::{attach_all, find},
+    attach::{attach_all, attach_groups, find},
     plan::{self, Plan},
     reason::{Reason, describe},
-    request::{AttachPoint, Backend, OwnTraffic, Request},
+    request::{Backend, OwnTraffic, Request},
     system::System,
+    ways::{self, AttachPoint, Way},
 };
+use iotrace_common::Hook;
+
 use crate::{
     advice,
     error::Unavailable,
@@ -34,10 +37,12 @@ const FOLLOWERS: [AttachPoint; 2] = [
     AttachPoint {
         program: "process_fork",
         at: "sched_process_fork",
+        form: None,
     },
     AttachPoint {
         program: "process_exit",
         at: "sched_process_exit",
+        form: None,
     },
 ];
 
@@ -57,6 +62,10 @@ pub struct Attached {
     pub backend: Backend,
     /// Those that were not, with the reasons.
     pub refused: Vec<(Backend, Reason)>,
+    /// Ways into a file that it does not see on this kernel.
+    pub unseen: Vec<Way>,
+    /// Why the kernel refused to have some of them seen.
+    pub ways_refused: Vec<(Way, Reason)>,
     programs: Vec<String>,
     log: bool,
 }
@@ -97,17 +106,29 @@ fn try_backends(request: &Request) -> Result<Attached, Unavailable> {
             .runs_programs_of(backend)
             .and_then(|()| plan.allows_backend(backend))
             .map_err(Reason::from)
-            .and_then(|()| attach_all(&mut ebpf, &backend.hooks(request.what), &plan));
+            .and_then(|()| {
+                let groups = ways::groups(backend, request.what);
+                let hooks = attach_groups(&mut ebpf, &groups, &plan)?;
+                Ok((groups, hooks))
+            });
         match attached {
-            Ok(mut programs) => {
+            Ok((groups, hooks)) => {
+                let mut programs = hooks.programs;
                 if request.follow {
                     let followers = follow(&mut ebpf, &plan, own);
                     programs.extend(followers.map_err(object_error)?);
                 }
+                let seen = |way: &Way| {
+                    groups.iter().any(|group| group.way == Some(*way))
+                        && !hooks.refused.iter().any(|(refused, _)| refused == way)
+                };
+                let ways = ways::all(request.what).iter();
                 return Ok(Attached {
                     ebpf,
                     backend,
                     refused,
+                    unseen: ways.filter(|way| !seen(way)).copied().collect(),
+                    ways_refused: hooks.refused,
                     programs,
                     log: request.log,
                 });
@@ -134,6 +155,7 @@ fn load(request: &Request, plan: &Plan) -> Result<Ebpf, Unavailable> {
     let kprobe = request
         .backend
         .is_none_or(|backend| backend == Backend::Kprobe);
+    let functions = request.backend != Some(Backend::Syscall);
     EbpfLoader::new()
         // Only needed for CO-RE relocations, of which there are none. (`new` has
         // parsed it all the same; there is no other constructor in aya 0.14.)
@@ -150,6 +172,9 @@ fn load(request: &Request, plan: &Plan) -> Result<Ebpf, Unavailable> {
             true,
         )
         .map_max_entries("NAMED", unless(counted, NAMED_FILES))
+        .map_max_entries("FILE_SCRATCH", unless(counted, Hook::COUNTING as u32))
+        .map_max_entries("OPEN_SCRATCH", unless(!counted, Hook::OPENING as u32))
+        .map_max_entries("REQUESTS", unless(functions && counted, request.calls))
         .map_max_entries("TRANSFERS", unless(kprobe && counted, request.calls))
         .map_max_entries("OPENS", unless(kprobe && !counted, request.calls))
         .map_max_entries(

@@ -19,6 +19,7 @@ mod ring;
 mod sys;
 mod system;
 mod types;
+mod ways;
 
 pub use counters::{Counters, Interval};
 pub use errno::ENOTSUPP;
@@ -29,7 +30,8 @@ pub use names::Names;
 pub use pinned::PinnedSet;
 pub use probe::{Trial, Trials};
 pub use reason::Reason;
-pub use request::{Backend, OwnTraffic, Request, What, sizes};
+pub use request::{Backend, OwnTraffic, Request, Transfers, What, sizes};
 pub use ring::Ring;
 pub use system::{Lockdown, System};
 pub use types::VMLINUX_BTF;
+pub use ways::Way;

@@ -4,7 +4,7 @@
 use iotrace_common::{ABSENT, Feature, Layout, SYSCALL_TABLE, Settings, Syscall};
 
 use super::{
-    layout::{FUNCTIONS, TASK_BTF_HELPER, arch, check, layout},
+    layout::{FUNCTIONS, TASK_BTF_HELPER, UringComplete, arch, check, layout, uring_complete},
     request::{Backend, Request, What},
     types::{self, TypeFile},
 };
@@ -17,8 +17,10 @@ pub struct Plan {
     missing: Vec<(&'static str, Feature)>,
     pub settings: Settings,
     pub syscalls: [u8; SYSCALL_TABLE],
-    /// Type ids of the functions that can be traced, or why not.
-    pub functions: Vec<(&'static str, Result<u32, String>)>,
+    /// Type ids and forms of the functions that can be traced, or why not.
+    pub functions: Vec<(&'static str, Result<(u32, usize), String>)>,
+    /// How the kernel tells completions of io_uring, if it does.
+    uring: Option<UringComplete>,
 }
 
 /// Makes the plan.
@@ -35,14 +37,20 @@ pub fn plan(request: &Request) -> Result<Plan, Unavailable> {
         ));
     }
     let (layout, missing) = layout(&btf);
+    let uring = uring_complete(&btf);
     let plan = Plan {
         layout,
         missing,
-        settings: settings(request, btf.function(TASK_BTF_HELPER).is_some()),
+        settings: Settings {
+            task_btf: u32::from(btf.function(TASK_BTF_HELPER).is_some()),
+            uring_cqe: u32::from(uring == Some(UringComplete::Completion)),
+            ..settings(request)
+        },
+        uring,
         syscalls: syscalls(request.what),
         functions: FUNCTIONS
             .into_iter()
-            .map(|(name, arguments)| (name, check(&btf, name, arguments)))
+            .map(|(name, forms)| (name, check(&btf, name, forms)))
             .collect(),
     };
     plan.allows(request).map_err(bad)?;
@@ -105,8 +113,29 @@ impl Plan {
         Ok(())
     }
 
-    /// Type id of a function, or why it can not be traced.
-    pub fn function(&self, name: &str) -> Result<u32, String> {
+    /// Whether this kernel has the fields that some programs need, or why not.
+    pub fn has(&self, needed: &[Feature]) -> Result<(), String> {
+        for feature in needed {
+            if let Some(reason) = self.lacks(*feature) {
+                return Err(reason);
+            }
+            if *feature == Feature::Uring {
+                if self.uring.is_none() {
+                    return Err("tracepoint io_uring_complete does not tell the request".to_owned());
+                }
+                if let (Some(reason), Some(_)) = (
+                    self.lacks(Feature::UringTask),
+                    self.lacks(Feature::UringContext),
+                ) {
+                    return Err(reason);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Type id and form of a function, or why it can not be traced.
+    pub fn function(&self, name: &str) -> Result<(u32, usize), String> {
         let found = self.functions.iter().find(|(known, _)| *known == name);
         found.map_or_else(|| Err("not planned".to_owned()), |(_, id)| id.clone())
     }
@@ -115,7 +144,8 @@ impl Plan {
 /// `S_IFREG >> 12` and `S_IFBLK >> 12` (include/uapi/linux/stat.h).
 const FILES_AND_DISKS: u32 = 1 << 0o10 | 1 << 0o6;
 
-fn settings(request: &Request, task_btf: bool) -> Settings {
+fn settings(request: &Request) -> Settings {
+    let (reads, writes) = request.what.directions();
     Settings {
         wake_bytes: u64::from(request.ring_bytes) / 4,
         // The loader knows it.
@@ -131,17 +161,50 @@ fn settings(request: &Request, task_btf: bool) -> Settings {
             FILES_AND_DISKS
         },
         failed_only: u32::from(request.what == What::Opens { failed_only: true }),
-        task_btf: u32::from(task_btf),
         compat_mask: arch::COMPAT.1,
         opens: u32::from(!request.what.is_counted()),
-        pad: 0,
+        reads: u32::from(reads),
+        writes: u32::from(writes),
+        // The kernel's types tell.
+        task_btf: 0,
+        uring_cqe: 0,
     }
 }
 
+/// The `libc` crate does not have it (include/uapi/asm-generic/unistd.h and
+/// arch/x86/entry/syscalls/syscall_64.tbl).
+const SYS_IO_PGETEVENTS: libc::c_long = if cfg!(target_arch = "x86_64") {
+    333
+} else {
+    292
+};
+
 /// The running architecture's system calls.
 fn syscalls(what: What) -> [u8; SYSCALL_TABLE] {
-    let reads = [libc::SYS_read, libc::SYS_pread64].map(|nr| (nr, Syscall::Read));
-    let writes = [libc::SYS_write, libc::SYS_pwrite64].map(|nr| (nr, Syscall::Write));
+    let reads = [
+        libc::SYS_read,
+        libc::SYS_pread64,
+        libc::SYS_readv,
+        libc::SYS_preadv,
+        libc::SYS_preadv2,
+    ]
+    .map(|nr| (nr, Syscall::Read));
+    let writes = [
+        libc::SYS_write,
+        libc::SYS_pwrite64,
+        libc::SYS_writev,
+        libc::SYS_pwritev,
+        libc::SYS_pwritev2,
+    ]
+    .map(|nr| (nr, Syscall::Write));
+    // The direction is looked at as they are counted.
+    let both = [
+        (libc::SYS_sendfile, Syscall::Sendfile),
+        (libc::SYS_splice, Syscall::Splice),
+        (libc::SYS_copy_file_range, Syscall::Splice),
+        (libc::SYS_io_getevents, Syscall::Getevents),
+        (SYS_IO_PGETEVENTS, Syscall::Getevents),
+    ];
     let opens = [
         #[cfg(target_arch = "x86_64")]
         (libc::SYS_open, Syscall::Open),
@@ -149,6 +212,7 @@ fn syscalls(what: What) -> [u8; SYSCALL_TABLE] {
         (libc::SYS_creat, Syscall::Creat),
         (libc::SYS_openat, Syscall::Openat),
         (libc::SYS_openat2, Syscall::Openat2),
+        (libc::SYS_open_by_handle_at, Syscall::OpenByHandle),
     ];
     let mut table = [0; SYSCALL_TABLE];
     let mut set = |calls: &[(libc::c_long, Syscall)]| {
@@ -157,13 +221,14 @@ fn syscalls(what: What) -> [u8; SYSCALL_TABLE] {
         }
     };
     match what {
-        What::Transfers { read, write } => {
-            if read {
+        What::Transfers(transfers) => {
+            if transfers.read {
                 set(&reads);
             }
-            if write {
+            if transfers.write {
                 set(&writes);
             }
+            set(&both);
         }
         What::Opens { .. } => set(&opens),
     }
@@ -173,7 +238,7 @@ fn syscalls(what: What) -> [u8; SYSCALL_TABLE] {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::kernel::OwnTraffic;
+    use crate::kernel::{OwnTraffic, Transfers};
 
     #[test]
     fn a_missing_field_takes_away_only_what_needs_it() {
@@ -183,14 +248,17 @@ mod tests {
                 ("open_how.flags", Feature::Opens),
                 ("a.b", Feature::Deleted),
             ],
-            settings: settings(&request(What::Opens { failed_only: false }), false),
+            settings: settings(&request(What::Opens { failed_only: false })),
+            uring: None,
             syscalls: [0; SYSCALL_TABLE],
             functions: Vec::new(),
         };
-        let transfers = What::Transfers {
+        let transfers = What::Transfers(Transfers {
             read: true,
             write: true,
-        };
+            mapped: false,
+            layers: false,
+        });
         assert_eq!(plan.allows(&request(transfers)), Ok(()));
         let refused = plan.allows(&request(What::Opens { failed_only: true }));
         assert_eq!(refused, Err("this kernel has no open_how.flags".to_owned()));

@@ -29,19 +29,6 @@ pub enum Backend {
     Syscall,
 }
 
-/// A program of the object and where it is attached.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct AttachPoint {
-    /// Its name in the object, which also tells its type.
-    pub program: &'static str,
-    /// Kernel function or tracepoint.
-    pub at: &'static str,
-}
-
-const fn hook(program: &'static str, at: &'static str) -> AttachPoint {
-    AttachPoint { program, at }
-}
-
 impl Backend {
     /// Best first.
     pub const ALL: [Self; 3] = [Self::Fentry, Self::Kprobe, Self::Syscall];
@@ -54,58 +41,13 @@ impl Backend {
             Self::Syscall => "syscall",
         }
     }
-
-    /// What this backend does not see, in one line.
-    pub fn blind_spots(self) -> &'static str {
-        match self {
-            Self::Fentry | Self::Kprobe => {
-                "readv/writev, io_uring, AIO, sendfile, splice and mmap are not seen yet"
-            }
-            Self::Syscall => {
-                "readv/writev, io_uring, AIO, sendfile, splice, mmap and 32-bit programs are not seen yet"
-            }
-        }
-    }
-
-    /// The hooks that do what is wanted, in the order in which they are attached:
-    /// a return before its entry, so that no entry waits in vain.
-    pub(super) fn hooks(self, what: What) -> Vec<AttachPoint> {
-        let (read, write) = match what {
-            What::Transfers { read, write } => (read, write),
-            What::Opens { .. } => (false, false),
-        };
-        let opens = !what.is_counted();
-        let hooks: &[(bool, AttachPoint)] = match self {
-            Self::Fentry => &[
-                (read, hook("vfs_read_exit", "vfs_read")),
-                (write, hook("vfs_write_exit", "vfs_write")),
-                (opens, hook("do_sys_openat2_exit", "do_sys_openat2")),
-            ],
-            Self::Kprobe => &[
-                (true, hook("calls_end", "sched_process_exit")),
-                (read || write, hook("transfer_return", "sys_exit")),
-                (read, hook("vfs_read_entry", "vfs_read")),
-                (write, hook("vfs_write_entry", "vfs_write")),
-                (opens, hook("open_return", "sys_exit")),
-                (opens, hook("do_sys_openat2_entry", "do_sys_openat2")),
-            ],
-            Self::Syscall => &[(true, hook("sys_exit", "sys_exit"))],
-        };
-        let wanted = hooks.iter().filter(|(wanted, _)| *wanted);
-        wanted.map(|(_, hook)| *hook).collect()
-    }
 }
 
 /// What is to be reported.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum What {
     /// Counted reads and writes.
-    Transfers {
-        /// Reads.
-        read: bool,
-        /// Writes.
-        write: bool,
-    },
+    Transfers(Transfers),
     /// Each open.
     Opens {
         /// Only those that failed.
@@ -113,10 +55,31 @@ pub enum What {
     },
 }
 
+/// Which reads and writes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Transfers {
+    /// Reads.
+    pub read: bool,
+    /// Writes.
+    pub write: bool,
+    /// Page faults of mapped files too.
+    pub mapped: bool,
+    /// What is done to files below others too.
+    pub layers: bool,
+}
+
 impl What {
+    /// Whether reads and writes are counted.
+    pub fn directions(self) -> (bool, bool) {
+        match self {
+            Self::Transfers(Transfers { read, write, .. }) => (read, write),
+            Self::Opens { .. } => (false, false),
+        }
+    }
+
     /// Whether operations are counted rather than told one by one.
     pub fn is_counted(self) -> bool {
-        matches!(self, Self::Transfers { .. })
+        matches!(self, Self::Transfers(_))
     }
 }
 

@@ -125,8 +125,7 @@ impl Live {
         }
         let mut lost = self.counters.lost()?;
         let mut seen = interval.overflow;
-        for (key, row) in &interval.rows {
-            let mut io = decode::io(key, row);
+        for mut io in decode::ios(&interval.rows) {
             self.names.resolve(&mut io);
             seen += io.counts;
             events.push(Event::Io(io));

@@ -5,7 +5,7 @@ use crate::{
     error::Unavailable,
     kernel::{
         Attempt, Backend, Findings, Function, Lockdown, Part, Reason, System, Trials, Types,
-        VMLINUX_BTF,
+        VMLINUX_BTF, Way,
     },
 };
 
@@ -56,8 +56,8 @@ pub fn fine() -> Findings {
         attempts: Backend::ALL
             .map(|backend| Attempt {
                 backend,
-                top: Ok(()),
-                opens: Ok(()),
+                top: Ok(vec![Way::Mapped]),
+                opens: Ok(Vec::new()),
             })
             .into(),
     }

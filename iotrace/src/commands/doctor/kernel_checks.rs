@@ -4,7 +4,7 @@ use super::check::{Check, State};
 use crate::{
     advice,
     error::Unavailable,
-    kernel::{Attempt, Backend, Findings, Function, Reason, System, Trial, Types},
+    kernel::{Attempt, Backend, Findings, Function, Reason, System, Trial, Types, Way},
 };
 
 /// Types of programs.
@@ -148,7 +148,7 @@ pub fn backends(system: &System, attempts: &[Attempt]) -> Vec<Check> {
             match refusal(attempt) {
                 None => check(State::Ok)
                     .found("loads and attaches, for `top` and `opens`")
-                    .means(attempt.backend.blind_spots()),
+                    .means(blind_spots(attempt)),
                 Some(found) => {
                     let one_works = attempt.top.is_ok() || attempt.opens.is_ok();
                     let state = if one_works {
@@ -163,6 +163,19 @@ pub fn backends(system: &System, attempts: &[Attempt]) -> Vec<Check> {
             }
         })
         .collect()
+}
+
+/// What a backend that works does not see.
+fn blind_spots(attempt: &Attempt) -> String {
+    let list = |ways: &Result<Vec<Way>, _>| {
+        let list = ways.as_ref().ok().and_then(|ways| Way::list(ways));
+        list.unwrap_or_else(|| "nothing that is known".to_owned())
+    };
+    format!(
+        "not seen: by `top` {}; by `opens` {}",
+        list(&attempt.top),
+        list(&attempt.opens)
+    )
 }
 
 /// Why a backend is refused, for one of the commands or both.

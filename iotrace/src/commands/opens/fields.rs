@@ -4,7 +4,7 @@ use nix::errno::Errno;
 
 use super::rows::{LossRow, Row, takes_mode};
 use crate::{
-    event::{FileId, FilePath, FileType, Opened},
+    event::{Door, FileId, FilePath, FileType, Opened},
     flags,
     output::ndjson::{Field, field},
 };
@@ -53,9 +53,9 @@ pub const OPEN_FIELDS: &[Field<Row>] = &[
     ),
     field!(
         "fd",
-        "file descriptor; absent when the open failed",
+        "file descriptor; absent when the open failed, or gave none (exec, io_uring into its own table)",
         |row, slot| {
-            if let Opened::Ok { fd, .. } = row.open.result {
+            if let Opened::Ok { fd: Some(fd), .. } = row.open.result {
                 slot.number(fd.into());
             }
         }
@@ -76,6 +76,19 @@ pub const OPEN_FIELDS: &[Field<Row>] = &[
             slot.text(format!("{errno:?}").as_bytes());
         }
     }),
+    field!(
+        "via",
+        "`handle` (open_by_handle_at), `io_uring`, or `exec`: the program, its interpreter or loader; absent for `open`, `openat`, `openat2` and `creat`",
+        |row, slot| {
+            let via: &[u8] = match row.open.door {
+                Door::Call => return,
+                Door::Handle => b"handle",
+                Door::Uring => b"io_uring",
+                Door::Exec => b"exec",
+            };
+            slot.text(via);
+        }
+    ),
     field!(
         "flags",
         "flags as the caller gave them, by name",

@@ -51,7 +51,8 @@ const COMM: Column<Row> = column!("COMM", 15, Left, |row, cell| {
 });
 const FD: Column<Row> = column!("FD", 4, Right, |row, cell| {
     let _ = match row.open.result {
-        Opened::Ok { fd, .. } => write!(cell, "{fd}"),
+        Opened::Ok { fd: Some(fd), .. } => write!(cell, "{fd}"),
+        Opened::Ok { fd: None, .. } => write!(cell, "-"),
         Opened::Failed { .. } => write!(cell, "-1"),
     };
 });

@@ -8,7 +8,7 @@ use crate::{
     commands::common::{TraceArgs, entries, seconds, usage},
     error::Error,
     filter::NameFilter,
-    kernel::{Request, What, sizes},
+    kernel::{Request, Transfers, What, sizes},
     output::{Screen, one_line},
 };
 
@@ -88,6 +88,14 @@ pub struct TopArgs {
     #[arg(short, long, value_name = "DIR")]
     pub directory: Option<PathBuf>,
 
+    /// Count mapped files too: page faults that read, and first writes to a page
+    #[arg(long)]
+    pub mmap: bool,
+
+    /// Show files below others too: those of an overlay, or behind a loop device (backend fentry)
+    #[arg(long)]
+    pub layers: bool,
+
     /// Pairs of thread and file that one interval can count
     #[arg(long, value_name = "N", default_value_t = sizes::ROWS, value_parser = entries())]
     pub map_rows: u32,
@@ -121,6 +129,8 @@ pub struct Config {
     pub json: bool,
     /// Clear the screen before a table.
     pub clear: bool,
+    /// Tell page faults of mapped files.
+    pub mapped: bool,
     /// Filters by name.
     pub names: NameFilter,
 }
@@ -128,10 +138,12 @@ pub struct Config {
 impl TopArgs {
     /// What the kernel side has to do.
     pub fn request(&self) -> Result<Request, Error> {
-        let what = What::Transfers {
+        let what = What::Transfers(Transfers {
             read: !self.trace.write_only,
             write: !self.trace.read_only,
-        };
+            mapped: self.mmap,
+            layers: self.layers,
+        });
         let follow = !self.command.is_empty();
         self.trace
             .request(what, follow, self.all_files, self.map_rows, self.ring_kib)
@@ -158,6 +170,7 @@ impl TopArgs {
             by: self.by,
             json: self.trace.json,
             clear: screen.terminal && !self.noclear && !self.trace.json,
+            mapped: self.mmap,
             names,
         })
     }

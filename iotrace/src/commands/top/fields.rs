@@ -3,7 +3,7 @@
 use super::rows::{Row, TickRow};
 use crate::{
     event::Counts,
-    output::ndjson::{Field, field},
+    output::ndjson::{Field, Slot, field},
 };
 
 /// Fields of an `io` record.
@@ -143,7 +143,43 @@ pub const IO_FIELDS: &[Field<Row>] = &[
             slot.number(row.counts.write_bytes);
         }
     ),
+    field!(
+        "cloned_bytes",
+        "bytes that the file came to share with another one (reflink); absent when none",
+        |row, slot| {
+            put_if(row.counts.cloned_bytes, slot);
+        }
+    ),
+    field!(
+        "map_reads",
+        "page faults that read the mapped file; absent when none, or without `--mmap`",
+        |row, slot| {
+            put_if(row.counts.map_reads, slot);
+        }
+    ),
+    field!(
+        "map_writes",
+        "first writes to a page of a shared mapping of the file, likewise",
+        |row, slot| {
+            put_if(row.counts.map_writes, slot);
+        }
+    ),
+    field!(
+        "layer",
+        "`lower` when it was done to a file below another one, which has the same bytes in a row of its own; only with `--layers`",
+        |row, slot| {
+            if row.lower {
+                slot.text(b"lower");
+            }
+        }
+    ),
 ];
+
+fn put_if(number: u64, slot: Slot<'_>) {
+    if number > 0 {
+        slot.number(number);
+    }
+}
 
 /// Fields of a `tick` record of `top`.
 pub const TICK_FIELDS: &[Field<TickRow>] = &[
@@ -175,6 +211,27 @@ pub const TICK_FIELDS: &[Field<TickRow>] = &[
         slot.number(tick.total.write_bytes);
     }),
     field!(
+        "cloned_bytes",
+        "bytes cloned, likewise; absent when none",
+        |tick, slot| {
+            put_if(tick.total.cloned_bytes, slot);
+        }
+    ),
+    field!(
+        "map_reads",
+        "page faults that read mapped files, likewise",
+        |tick, slot| {
+            put_if(tick.total.map_reads, slot);
+        }
+    ),
+    field!(
+        "map_writes",
+        "first writes to pages of mapped files, likewise",
+        |tick, slot| {
+            put_if(tick.total.map_writes, slot);
+        }
+    ),
+    field!(
         "overflow",
         "operations that found no free row, and their bytes",
         |tick, slot| {
@@ -183,16 +240,23 @@ pub const TICK_FIELDS: &[Field<TickRow>] = &[
                 writes,
                 read_bytes,
                 write_bytes,
+                map_reads,
+                map_writes,
+                cloned_bytes,
             } = tick.overflow;
-            slot.numbers(
-                [
-                    ("reads", reads),
-                    ("writes", writes),
-                    ("read_bytes", read_bytes),
-                    ("write_bytes", write_bytes),
-                ]
-                .into_iter(),
-            );
+            let always = [
+                ("reads", reads),
+                ("writes", writes),
+                ("read_bytes", read_bytes),
+                ("write_bytes", write_bytes),
+            ];
+            let rare = [
+                ("cloned_bytes", cloned_bytes),
+                ("map_reads", map_reads),
+                ("map_writes", map_writes),
+            ];
+            let rare = rare.into_iter().filter(|(_, number)| *number > 0);
+            slot.numbers(always.into_iter().chain(rare));
         }
     ),
     field!(

@@ -23,7 +23,8 @@ pub struct Fold {
     names: NameFilter,
     rows: Vec<Row>,
     /// Places in `rows`, when rows are summed.
-    places: HashMap<Key, usize>,
+    /// Lower layers apart: the same bytes, once more.
+    places: HashMap<(Key, bool), usize>,
     /// Files by the place of the row that they are summed in.
     files: HashSet<(usize, FileId)>,
     /// What the filter left out.
@@ -68,6 +69,7 @@ impl Fold {
             By::Process => Key::Process(io.thread.pid),
             By::Directory => Key::Directory(io.path.as_deref().map(directory)),
         };
+        let key = (key, io.lower);
         if let Some(place) = self.places.get(&key) {
             let row = &mut self.rows[*place];
             row.counts += io.counts;
@@ -100,6 +102,7 @@ impl Fold {
                 });
                 row = Row {
                     path: path.map(Arc::new),
+                    lower: row.lower,
                     counts: row.counts,
                     files: row.files,
                     ..Row::default()
@@ -144,6 +147,7 @@ fn order(rows: &mut Vec<Row>, sort: Sort, limit: Option<usize>) {
             writes,
             read_bytes,
             write_bytes,
+            ..
         } = row.counts;
         let first = match sort {
             Sort::All => row.counts.bytes(),
@@ -152,13 +156,14 @@ fn order(rows: &mut Vec<Row>, sort: Sort, limit: Option<usize>) {
             Sort::Rbytes => read_bytes,
             Sort::Wbytes => write_bytes,
         };
-        (first, row.counts.bytes(), row.counts.operations())
+        let faults = row.counts.map_reads.saturating_add(row.counts.map_writes);
+        (first, row.counts.bytes(), row.counts.operations(), faults)
     };
     let compare = |a: &Row, b: &Row| {
         Reverse(key(a))
             .cmp(&Reverse(key(b)))
             .then_with(|| (a.pid, a.tid, &a.path).cmp(&(b.pid, b.tid, &b.path)))
-            .then_with(|| a.file.cmp(&b.file))
+            .then_with(|| (a.file, a.lower).cmp(&(b.file, b.lower)))
     };
     if let Some(limit) = limit
         && limit < rows.len()

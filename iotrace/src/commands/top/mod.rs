@@ -66,7 +66,8 @@ impl Top {
         }
         buffer.extend_from_slice(head.as_bytes());
         buffer.push(b'\n');
-        let mut table = Table::new(rows::columns(self.config.by), width);
+        let columns = rows::columns(self.config.by, self.config.mapped);
+        let mut table = Table::new(&columns, width);
         table.fit(&rows[..shown]);
         table.titles(buffer);
         for row in &rows[..shown] {

@@ -32,6 +32,8 @@ pub struct Row {
     pub file: Option<(FileId, FileType)>,
     /// Its path, or that of the directory.
     pub path: Option<Arc<FilePath>>,
+    /// It was done as a layer below another file.
+    pub lower: bool,
     /// Different files that are summed here.
     pub files: u64,
     /// The sums.
@@ -49,6 +51,7 @@ impl Row {
             comm: Some(io.thread.comm),
             file: Some((io.file, io.file_type)),
             path: io.path,
+            lower: io.lower,
             files: 1,
             counts: io.counts,
         }
@@ -137,6 +140,12 @@ const R_KB: Column<Row> = column!("R_KB", 8, Right, |row, cell| {
 const W_KB: Column<Row> = column!("W_KB", 8, Right, |row, cell| {
     let _ = write!(cell, "{}", units::kib(row.counts.write_bytes));
 });
+const M_READS: Column<Row> = column!("M_READS", 7, Right, |row, cell| {
+    let _ = write!(cell, "{}", row.counts.map_reads);
+});
+const M_WRITES: Column<Row> = column!("M_WRITES", 8, Right, |row, cell| {
+    let _ = write!(cell, "{}", row.counts.map_writes);
+});
 const T: Column<Row> = column!("T", 1, Left, |row, cell| {
     cell.push(row.file.map_or('-', |(_, file_type)| file_type.letter()));
 });
@@ -146,15 +155,17 @@ const FILES: Column<Row> = column!("FILES", 7, Right, |row, cell| {
     let _ = write!(cell, "{}", row.files);
 });
 
-/// The columns of a grouping.
-pub fn columns(by: Option<By>) -> &'static [Column<Row>] {
-    match by {
-        None => &[PID, TID, COMM, READS, WRITES, R_KB, W_KB, T, FILE],
-        Some(By::File) => &[READS, WRITES, R_KB, W_KB, T, FILE],
-        Some(By::Thread) => &[PID, TID, READS, WRITES, R_KB, W_KB, FILES, COMM],
-        Some(By::Process) => &[PID, READS, WRITES, R_KB, W_KB, FILES, COMM],
-        Some(By::Directory) => &[READS, WRITES, R_KB, W_KB, FILES, DIRECTORY],
-    }
+/// The columns of a grouping, with those of mapped files if they are counted.
+pub fn columns(by: Option<By>, mapped: bool) -> Vec<Column<Row>> {
+    let (who, what): (&[_], &[_]) = match by {
+        None => (&[PID, TID, COMM], &[T, FILE]),
+        Some(By::File) => (&[], &[T, FILE]),
+        Some(By::Thread) => (&[PID, TID], &[FILES, COMM]),
+        Some(By::Process) => (&[PID], &[FILES, COMM]),
+        Some(By::Directory) => (&[], &[FILES, DIRECTORY]),
+    };
+    let faults: &[_] = if mapped { &[M_READS, M_WRITES] } else { &[] };
+    [who, &[READS, WRITES, R_KB, W_KB], faults, what].concat()
 }
 
 fn number(value: Option<u32>, cell: &mut String) {
@@ -167,6 +178,12 @@ fn path(row: &Row, cell: &mut String) {
     match (&row.path, row.file) {
         (Some(path), _) => {
             sanitize::path(path, cell);
+            if row.lower {
+                cell.push_str(" (lower layer)");
+            }
+            if row.counts.cloned_bytes > 0 {
+                let _ = write!(cell, " (cloned {})", units::bytes(row.counts.cloned_bytes));
+            }
         }
         (None, Some((file, _))) => {
             let _ = write!(cell, "<{}:{} inode {}>", file.major, file.minor, file.ino);

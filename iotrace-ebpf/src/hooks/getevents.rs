@@ -1,0 +1,81 @@
+//! Backend `syscall`: AIO, as a thread takes its completions. (The other backends see the
+//! completions themselves.) What is read is the caller's own request, which belongs to the
+//! program again by then, but is rarely used for another before this call returns.
+
+use aya_ebpf::helpers::bpf_probe_read_user;
+use iotrace_common::{Hook, Loss};
+
+use crate::{
+    batch::Batch,
+    emit,
+    kernel::{Probe, Ptr, Read, offset},
+};
+
+/// Most completions of one call that are looked at.
+const BATCH: u64 = 32;
+
+/// `struct io_event` (include/uapi/linux/aio_abi.h).
+#[repr(C)]
+#[derive(Clone, Copy)]
+struct IoEvent {
+    data: u64,
+    /// Address of the request.
+    object: u64,
+    result: i64,
+    result2: i64,
+}
+
+/// `struct iocb`, its begin.
+#[repr(C)]
+#[derive(Clone, Copy)]
+struct Iocb {
+    data: u64,
+    key_and_flags: u64,
+    opcode: u16,
+    priority: u16,
+    fd: u32,
+}
+
+// `enum` of `IOCB_CMD_` (include/uapi/linux/aio_abi.h).
+const PREAD: u16 = 0;
+const PWRITE: u16 = 1;
+const PREADV: u16 = 7;
+const PWRITEV: u16 = 8;
+
+/// `io_getevents(context, least, most, events, ...)` returned so many completions.
+///
+/// # Safety
+/// `registers` is the address of the saved registers.
+#[inline(always)]
+pub unsafe fn getevents(batch: &mut Batch, registers: Ptr, count: u64) -> Result<(), Loss> {
+    // SAFETY: registers at offsets from BTF.
+    let events: *const IoEvent = unsafe { Probe::load(registers, offset!(regs_arg[3])) }?;
+    for n in 0..BATCH {
+        if n >= count {
+            break;
+        }
+        if let Err(loss) = one(batch, events.wrapping_add(n as usize)) {
+            emit::lost(Hook::Read, loss);
+        }
+    }
+    if count > BATCH {
+        emit::lost_many(Hook::Read, Loss::AioBatch, count - BATCH);
+    }
+    Ok(())
+}
+
+#[inline(always)]
+fn one(batch: &mut Batch, event: *const IoEvent) -> Result<(), Loss> {
+    // SAFETY: the helper checks the addresses.
+    let (event, iocb) = unsafe {
+        let event = bpf_probe_read_user(event).map_err(|_| Loss::ReadFailed)?;
+        let iocb = bpf_probe_read_user(event.object as *const Iocb);
+        (event, iocb.map_err(|_| Loss::ReadFailed)?)
+    };
+    let is_read = iocb.opcode == PREAD || iocb.opcode == PREADV;
+    let is_write = iocb.opcode == PWRITE || iocb.opcode == PWRITEV;
+    if event.result >= 0 && (is_read || is_write) {
+        batch.put(iocb.fd, u32::from(is_write), event.result as u64);
+    }
+    Ok(())
+}
