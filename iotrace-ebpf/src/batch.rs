@@ -4,7 +4,7 @@
 use iotrace_common::{Hook, Loss};
 
 use crate::{
-    count::Ops,
+    count::{Direction, Ops},
     descriptor, emit,
     kernel::{Task, setting},
     maps::BATCH,
@@ -67,7 +67,7 @@ impl Batch {
         emit::lost(Hook::Read, Loss::AioBatch);
     }
 
-    /// Counts all of it for `task`, the current thread.
+    /// Counts all of it for `task`, the current thread; the files are to be named.
     #[inline(always)]
     pub fn count(&self, task: &Task) {
         pending::begin(Hook::Read);
@@ -76,7 +76,7 @@ impl Batch {
                 break;
             }
             let ops = Ops {
-                direction: part.direction,
+                direction: Direction::Told(part.direction),
                 count: part.ops,
                 bytes: part.bytes,
             };
@@ -84,7 +84,6 @@ impl Batch {
                 descriptor::transfer(Hook::Read, task, part.fd, ops);
             }
         }
-        pending::name_all(Hook::Read);
     }
 }
 

@@ -24,20 +24,47 @@ pub enum Op {
 /// Operations of one direction: most often one.
 #[derive(Clone, Copy)]
 pub struct Ops {
-    /// An [`Op`]; a number, so that where it comes out of memory the verifier looks at both
-    /// directions at once.
-    pub direction: u32,
+    pub direction: Direction,
     pub count: u64,
     /// Sum of their results.
     pub bytes: u64,
 }
 
+/// Which way the bytes go.
+#[derive(Clone, Copy)]
+pub enum Direction {
+    /// Fixed for the program.
+    Fixed(Op),
+    /// The number of an [`Op`], out of memory: the verifier looks at both ways at once.
+    Told(u32),
+}
+
+impl Direction {
+    #[inline(always)]
+    fn index(self) -> usize {
+        match self {
+            Self::Fixed(op) => op as usize,
+            Self::Told(number) => kernel::direction_bound(number),
+        }
+    }
+}
+
 impl Ops {
-    /// One operation.
+    /// One operation, always of this direction.
     #[inline(always)]
     pub fn one(op: Op, bytes: u64) -> Self {
         Self {
-            direction: op as u32,
+            direction: Direction::Fixed(op),
+            count: 1,
+            bytes,
+        }
+    }
+
+    /// One operation, of this or the other direction.
+    #[inline(always)]
+    pub fn one_told(op: Op, bytes: u64) -> Self {
+        Self {
+            direction: Direction::Told(op as u32),
             count: 1,
             bytes,
         }
@@ -50,15 +77,11 @@ impl Ops {
     #[inline(always)]
     unsafe fn of(self, totals: *mut [OpTotal; 2]) -> *mut OpTotal {
         // SAFETY: an index below 2.
-        unsafe {
-            totals
-                .cast::<OpTotal>()
-                .add(kernel::direction_bound(self.direction))
-        }
+        unsafe { totals.cast::<OpTotal>().add(self.direction.index()) }
     }
 }
 
-/// Counts an operation, and names the file.
+/// Counts an operation of this or the other direction, and names the file.
 #[inline(always)]
 pub fn transfer(
     hook: Hook,
@@ -67,7 +90,7 @@ pub fn transfer(
     op: Op,
     bytes: u64,
 ) -> Result<(), Loss> {
-    of_kind(hook, own_kind(who), who, file, Ops::one(op, bytes))
+    of_kind(hook, own_kind(who), who, file, Ops::one_told(op, bytes))
 }
 
 /// Counts operations in rows of a kind, and names the file.
@@ -166,7 +189,7 @@ fn add_to_row<W: Who>(rows: &HashMap<RowKey, Row>, key: &RowKey, ops: Ops) -> bo
 #[inline(always)]
 fn first(who: &impl Who, mode: u32, ops: Ops) -> Row {
     let of = |op: Op| {
-        let is_it = u64::from(ops.direction & 1 == op as u32);
+        let is_it = u64::from(ops.direction.index() == op as usize);
         OpTotal {
             ops: is_it * ops.count,
             bytes: is_it * ops.bytes,

@@ -88,7 +88,7 @@ fn a_success_of_which_nothing_could_be_read_tells_no_file_and_no_path() {
     let open = opened(head, b"");
     assert_eq!(open.path, None);
     let unknown = Opened::Ok {
-        fd: 3,
+        fd: Some(3),
         file: None,
         created: None,
     };
@@ -106,7 +106,7 @@ fn an_unnamed_temporary_file_is_created() {
     assert!(matches!(
         open.result,
         Opened::Ok {
-            fd: 5,
+            fd: Some(5),
             created: Some(true),
             ..
         }
@@ -124,6 +124,54 @@ fn an_unnamed_temporary_file_is_created() {
             ..
         }
     ));
+}
+
+/// A row with one read of 10 bytes and one write of 20.
+fn row() -> Row {
+    Row {
+        moved: [OpTotal { ops: 1, bytes: 10 }, OpTotal { ops: 1, bytes: 20 }],
+        tgid: 7,
+        ..Row::default()
+    }
+}
+
+#[test]
+fn rows_of_all_kinds_become_one_but_for_lower_layers() {
+    let file = iotrace_common::FileId::default();
+    let rows: Vec<(RowKey, Row)> = RowKind::ALL
+        .map(|kind| (RowKey::new(kind, file, 4_194_303, 5), row()))
+        .into();
+    let ios = ios(&rows);
+    let counted: Vec<_> = ios.iter().map(|io| (io.thread.tid, io.lower)).collect();
+    assert_eq!(counted, [(4_194_303, false), (4_194_303, true)]);
+    let expected = Counts {
+        reads: 2,
+        writes: 2,
+        read_bytes: 20,
+        write_bytes: 40,
+        map_reads: 1,
+        map_writes: 1,
+        cloned_bytes: 20,
+    };
+    assert_eq!(ios[0].counts, expected);
+    assert_eq!(ios[1].counts.read_bytes, 10);
+}
+
+#[test]
+fn rows_of_other_threads_and_files_stand_apart() {
+    let file = iotrace_common::FileId::default();
+    let other = iotrace_common::FileId {
+        generation: 1,
+        ..file
+    };
+    let keys = [
+        RowKey::new(RowKind::Elsewhere, file, 1, 5),
+        RowKey::new(RowKind::Own, file, 2, 5),
+        // The same number, but another thread.
+        RowKey::new(RowKind::Own, file, 1, 6),
+        RowKey::new(RowKind::Own, other, 1, 5),
+    ];
+    assert_eq!(ios(&keys.map(|key| (key, row()))).len(), 4);
 }
 
 #[test]

@@ -8,9 +8,11 @@ use iotrace::{
     cli::{Cli, Command},
     commands::{Header, View, opens::Opens, top::Top},
     event::{
-        Counts, Event, FileId, FilePath, FileType, Io, Load, Lost, Open, Opened, Thread, Tick, Time,
+        Counts, Door, Event, FileId, FilePath, FileType, Io, Load, Lost, Open, Opened, Thread,
+        Tick, Time,
     },
     exit::Exit,
+    kernel::Way,
     output::{Output, Screen},
     run,
     source::Replay,
@@ -54,8 +56,46 @@ fn io(name: Option<FilePath>, counts: [u64; 4]) -> Event {
             writes,
             read_bytes,
             write_bytes,
+            ..Counts::default()
         },
+        lower: false,
     })
+}
+
+/// The file below, and what is no read and no write.
+fn rare() -> Vec<Event> {
+    let counts = Counts {
+        map_reads: 16,
+        map_writes: 3,
+        cloned_bytes: 65_536,
+        ..Counts::default()
+    };
+    let mut events = vec![
+        io(Some(path(b"/merged/a")), [1, 0, 10, 0]),
+        io(Some(path(b"/upper/a")), [1, 0, 10, 0]),
+        io(Some(path(b"/srv/mapped")), [0; 4]),
+    ];
+    if let [_, Event::Io(below), Event::Io(mapped)] = &mut events[..] {
+        below.lower = true;
+        mapped.counts = counts;
+    }
+    let mut lost = Lost::default();
+    lost.add("ring_full", 2);
+    events.push(Event::Tick(Tick {
+        time: Time(NOON),
+        lost,
+        total: Counts {
+            reads: 2,
+            read_bytes: 20,
+            ..counts
+        },
+        overflow: Counts {
+            map_reads: 1,
+            ..Counts::default()
+        },
+        ..Tick::default()
+    }));
+    events
 }
 
 fn tick() -> Event {
@@ -69,6 +109,7 @@ fn tick() -> Event {
             writes: 1001,
             read_bytes: 9_000_000,
             write_bytes: 5_003_264,
+            ..Counts::default()
         },
         overflow: Counts {
             reads: 1,
@@ -105,9 +146,18 @@ fn open(result: Opened, flags: i32, name: Option<FilePath>) -> Event {
         mode: 0o644,
         result,
         path: name,
+        door: Door::Call,
         cgroup: 42,
         mount_ns: Some(4_026_531_841),
     })
+}
+
+fn executed(result: Opened) -> Event {
+    let mut event = open(result, libc::O_RDONLY, Some(path(b"/usr/bin/true")));
+    if let Event::Open(open) = &mut event {
+        open.door = Door::Exec;
+    }
+    event
 }
 
 fn opens() -> Vec<Event> {
@@ -119,13 +169,18 @@ fn opens() -> Vec<Event> {
     vec![
         open(
             Opened::Ok {
-                fd: 6,
+                fd: Some(6),
                 file,
                 created: Some(true),
             },
             libc::O_WRONLY | libc::O_CREAT | libc::O_TRUNC,
             Some(path(b"/tmp/2ec5/594.txt")),
         ),
+        executed(Opened::Ok {
+            fd: None,
+            file,
+            created: Some(false),
+        }),
         open(Opened::Failed { errno: 13 }, libc::O_RDONLY, Some(claimed)),
         open(Opened::Failed { errno: 14 }, libc::O_RDONLY, None),
         tick(),
@@ -154,7 +209,7 @@ fn show(mut view: impl View, events: Vec<Event>) -> String {
     let header = Header {
         time: Time(NOON),
         backend: "fentry",
-        not_seen: "nothing",
+        unseen: vec![Way::Mapped, Way::Uring],
         kernel: "6.12.95".to_owned(),
         command: "test",
     };
@@ -201,6 +256,16 @@ fn top_by_everything() {
 #[test]
 fn top_as_ndjson() {
     insta::assert_snapshot!(print("iotrace top --json", transfers()));
+}
+
+#[test]
+fn top_with_mapped_files_and_lower_layers() {
+    let printed = [
+        print("iotrace top --mmap --layers", rare()),
+        print("iotrace top --layers --by process", rare()),
+        print("iotrace top --mmap --layers --json", rare()),
+    ];
+    insta::assert_snapshot!(printed.join("\n\n"));
 }
 
 #[test]

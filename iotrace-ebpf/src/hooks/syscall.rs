@@ -10,10 +10,11 @@ use iotrace_common::{Hook, Loss, Syscall, Via};
 use super::{end, exec::by_handle, getevents::getevents};
 use crate::{
     batch::Batch,
-    count::Op,
+    count::{Op, Ops},
     descriptor, filter,
     kernel::{self, Probe, Ptr, Read, Task, offset, setting},
     open::{self, AT_FDCWD, File, Name, Request},
+    pending,
 };
 
 /// `O_CREAT | O_WRONLY | O_TRUNC`, which `creat` stands for; the same numbers on
@@ -51,25 +52,39 @@ unsafe fn transfer(task: &Task, regs: Ptr, kind: u8, result: i64) -> Result<(), 
     if result < 0 {
         return Ok(());
     }
-    let Some(batch) = Batch::begin() else {
-        return Ok(());
-    };
     let moved = result as u64;
+    if kind == Syscall::Read as u8 || kind == Syscall::Write as u8 {
+        // SAFETY: registers at offsets from BTF.
+        let fd: u32 = unsafe { Probe::load(regs, offset!(regs_arg[0])) }?;
+        let op = if kind == Syscall::Read as u8 {
+            Op::Read
+        } else {
+            Op::Write
+        };
+        pending::begin(Hook::Read);
+        descriptor::transfer(Hook::Read, task, fd, Ops::one_told(op, moved));
+    } else if let Some(batch) = Batch::begin() {
+        // SAFETY: the caller vouches for the registers.
+        unsafe { gather(batch, regs, kind, moved) }?;
+        batch.count(task);
+    }
+    pending::name_all(Hook::Read);
+    Ok(())
+}
+
+/// Takes in what a call did with more than one descriptor.
+#[inline(always)]
+unsafe fn gather(batch: &mut Batch, regs: Ptr, kind: u8, moved: u64) -> Result<(), Loss> {
     // SAFETY: registers at offsets from BTF.
     unsafe {
         if descriptor::is_between(kind) {
             let (input, output) = descriptor::ends(kind, regs)?;
             batch.put(input, Op::Read as u32, moved);
             batch.put(output, Op::Write as u32, moved);
-        } else if kind == Syscall::Getevents as u8 {
-            getevents(batch, regs, moved)?;
         } else {
-            let fd: u32 = Probe::load(regs, offset!(regs_arg[0]))?;
-            let is_write = kind == Syscall::Write as u8;
-            batch.put(fd, u32::from(is_write), moved);
+            getevents(batch, regs, moved)?;
         }
     }
-    batch.count(task);
     Ok(())
 }
 

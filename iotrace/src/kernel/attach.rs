@@ -1,5 +1,7 @@
 //! Attaching the programs of the object, each by its type.
 
+use std::{collections::HashMap, thread};
+
 use aya::{Btf, Ebpf, programs::Program};
 use aya_obj::btf::{BtfType, Func, FuncLinkage};
 
@@ -22,17 +24,23 @@ pub struct Hooks {
 /// refused.
 pub fn attach_groups(ebpf: &mut Ebpf, groups: &[Group], plan: &Plan) -> Result<Hooks, Reason> {
     let mut hooks = Hooks::default();
-    for group in groups {
-        let attached = plan
-            .has(group.needs)
-            .map_err(Reason::from)
-            .and_then(|()| attach_all(ebpf, &group.hooks, plan));
-        match (attached, group.way) {
-            (Ok(programs), _) => hooks.programs.extend(programs),
-            (Err(reason), Some(way)) => hooks.refused.push((way, reason)),
-            (Err(reason), None) => {
-                unload_all(ebpf, &hooks.programs);
-                return Err(reason);
+    // Where the first is refused the others need not be tried.
+    let (vital, more): (Vec<_>, Vec<_>) = groups.iter().partition(|group| group.way.is_none());
+    for groups in [vital, more] {
+        let wanted = groups.iter().filter(|group| plan.has(group.needs).is_ok());
+        let mut loaded = load_all(ebpf, wanted.flat_map(|group| &group.hooks), plan);
+        for group in groups {
+            let attached = plan
+                .has(group.needs)
+                .map_err(Reason::from)
+                .and_then(|()| attach_loaded(ebpf, &group.hooks, &mut loaded));
+            match (attached, group.way) {
+                (Ok(programs), _) => hooks.programs.extend(programs),
+                (Err(reason), Some(way)) => hooks.refused.push((way, reason)),
+                (Err(reason), None) => {
+                    unload_all(ebpf, &hooks.programs);
+                    return Err(reason);
+                }
             }
         }
     }
@@ -45,60 +53,120 @@ pub fn attach_all(
     hooks: &[AttachPoint],
     plan: &Plan,
 ) -> Result<Vec<String>, Reason> {
-    let mut attached: Vec<String> = Vec::new();
-    for hook in hooks {
-        match attach_hook(ebpf, *hook, plan) {
-            Ok(true) => attached.push(hook.program.to_owned()),
-            Ok(false) => {}
-            Err(reason) => {
-                unload_all(ebpf, &attached);
-                return Err(reason);
-            }
-        }
-    }
-    Ok(attached)
+    let mut loaded = load_all(ebpf, hooks, plan);
+    attach_loaded(ebpf, hooks, &mut loaded)
 }
 
-/// Whether the hook is for this kernel's form of its function, and was attached.
-fn attach_hook(ebpf: &mut Ebpf, hook: AttachPoint, plan: &Plan) -> Result<bool, Reason> {
+/// What came of loading, by program: whether it is for this kernel's form of its function.
+type Loaded = HashMap<&'static str, Result<bool, Reason>>;
+
+/// Loads programs, several at a time: the kernel's verifier takes some milliseconds for each.
+fn load_all<'a>(
+    ebpf: &mut Ebpf,
+    hooks: impl IntoIterator<Item = &'a AttachPoint>,
+    plan: &Plan,
+) -> Loaded {
+    let mut wanted: HashMap<&str, AttachPoint> = hooks
+        .into_iter()
+        .map(|hook| (hook.program, *hook))
+        .collect();
+    let mut work: Vec<_> = ebpf
+        .programs_mut()
+        .filter_map(|(name, program)| Some((wanted.remove(name)?, program)))
+        .collect();
+    let missing = |hook: AttachPoint| {
+        let reason = format!("the object has no program {}", hook.program);
+        (hook.program, Err(Reason::from(reason)))
+    };
+    let mut loaded: Loaded = wanted.into_values().map(missing).collect();
+    let threads = thread::available_parallelism().map_or(1, usize::from);
+    let share = work.len().div_ceil(threads).max(1);
+    let load_share = |share: &mut [(AttachPoint, &mut Program)]| {
+        let load = |(hook, program): &mut (AttachPoint, &mut Program)| {
+            (hook.program, load(*hook, program, plan))
+        };
+        share.iter_mut().map(load).collect::<Vec<_>>()
+    };
+    thread::scope(|scope| {
+        let mut shares = work.chunks_mut(share);
+        let own = shares.next();
+        let running: Vec<_> = shares
+            .map(|share| scope.spawn(move || load_share(share)))
+            .collect();
+        loaded.extend(own.into_iter().flat_map(load_share));
+        for thread in running {
+            match thread.join() {
+                Ok(results) => loaded.extend(results),
+                Err(panic) => std::panic::resume_unwind(panic),
+            }
+        }
+    });
+    loaded
+}
+
+/// Loads a program, unless it is for another form of its function than this kernel's.
+fn load(hook: AttachPoint, program: &mut Program, plan: &Plan) -> Result<bool, Reason> {
     let function = || {
         let (id, form) = plan.function(hook.at)?;
         let is_meant = hook.form.is_none_or(|meant| meant == form);
         Ok::<_, String>(is_meant.then_some(id))
     };
-    let attached = match find(ebpf, hook.program)? {
-        Program::FExit(program) => {
-            let Some(id) = function()? else {
-                return Ok(false);
-            };
-            let loaded = program.load(hook.at, &stub(hook.at, id));
-            loaded.and_then(|()| program.attach()).map(drop)
-        }
-        Program::FEntry(program) => {
-            let Some(id) = function()? else {
-                return Ok(false);
-            };
-            let loaded = program.load(hook.at, &stub(hook.at, id));
-            loaded.and_then(|()| program.attach()).map(drop)
-        }
-        Program::KProbe(program) => {
-            if function()?.is_none() {
-                return Ok(false);
-            }
-            let loaded = program.load();
-            loaded.and_then(|()| program.attach(hook.at, 0)).map(drop)
-        }
-        Program::RawTracePoint(program) => {
-            let loaded = program.load();
-            loaded.and_then(|()| program.attach(hook.at)).map(drop)
-        }
+    let loaded = match program {
+        Program::FExit(program) => match function()? {
+            Some(id) => program.load(hook.at, &stub(hook.at, id)),
+            None => return Ok(false),
+        },
+        Program::FEntry(program) => match function()? {
+            Some(id) => program.load(hook.at, &stub(hook.at, id)),
+            None => return Ok(false),
+        },
+        Program::KProbe(program) => match function()? {
+            Some(_) => program.load(),
+            None => return Ok(false),
+        },
+        Program::RawTracePoint(program) => program.load(),
         other => {
             let what = format!("{}: a program of type {:?}", hook.at, other.prog_type());
             return Err(what.into());
         }
     };
-    attached.map_err(|error| Reason::new(hook.at, &error))?;
+    loaded.map_err(|error| Reason::new(hook.at, &error))?;
     Ok(true)
+}
+
+/// Attaches all of these hooks or none; returns the programs' names.
+fn attach_loaded(
+    ebpf: &mut Ebpf,
+    hooks: &[AttachPoint],
+    loaded: &mut Loaded,
+) -> Result<Vec<String>, Reason> {
+    let mut attached: Vec<String> = Vec::new();
+    for hook in hooks {
+        let outcome = match loaded.remove(hook.program) {
+            Some(Ok(true)) => attach(ebpf, *hook),
+            // For another form.
+            Some(Ok(false)) | None => continue,
+            Some(Err(reason)) => Err(reason),
+        };
+        if let Err(reason) = outcome {
+            unload_all(ebpf, &attached);
+            return Err(reason);
+        }
+        attached.push(hook.program.to_owned());
+    }
+    Ok(attached)
+}
+
+fn attach(ebpf: &mut Ebpf, hook: AttachPoint) -> Result<(), Reason> {
+    let attached = match find(ebpf, hook.program)? {
+        Program::FExit(program) => program.attach().map(drop),
+        Program::FEntry(program) => program.attach().map(drop),
+        Program::KProbe(program) => program.attach(hook.at, 0).map(drop),
+        Program::RawTracePoint(program) => program.attach(hook.at).map(drop),
+        // It could not be loaded.
+        _ => Ok(()),
+    };
+    attached.map_err(|error| Reason::new(hook.at, &error))
 }
 
 fn unload_all(ebpf: &mut Ebpf, programs: &[String]) {

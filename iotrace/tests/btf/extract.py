@@ -8,8 +8,17 @@ import struct
 import sys
 from pathlib import Path
 
-FUNCTIONS = ["vfs_read", "vfs_write", "do_sys_openat2", "vfs_unlink", "bpf_get_current_task_btf"]
-INT, PTR, ARRAY, STRUCT, UNION, ENUM, FUNC, PROTO = 1, 2, 3, 4, 5, 6, 12, 13
+FUNCTIONS = [
+    "vfs_read",
+    "vfs_write",
+    "do_sys_openat2",
+    "vfs_unlink",
+    "do_page_mkwrite",
+    "aio_complete_rw",
+    "bpf_get_current_task_btf",
+]
+TRACEPOINTS = ["btf_trace_io_uring_complete"]
+INT, PTR, ARRAY, STRUCT, UNION, ENUM, TYPEDEF, FUNC, PROTO = 1, 2, 3, 4, 5, 6, 8, 12, 13
 WRAPPERS = {8, 9, 10, 11, 18}  # typedef, volatile, const, restrict, type tag
 EXTRA = {INT: 4, ARRAY: 12, 14: 4, 17: 4}
 PER_ITEM = {STRUCT: 12, UNION: 12, 15: 12, 19: 12, ENUM: 8, PROTO: 8}
@@ -66,6 +75,8 @@ for number, (name, kind, *_, value, _) in enumerate(types):
                 keep(number, path[1:])
     elif kind == FUNC and string(name) in FUNCTIONS:
         kept |= {number, value}
+    elif kind == TYPEDEF and string(name) in TRACEPOINTS:
+        kept |= {number, value, types[value][4]}
 
 renumbered = {old: new for new, old in enumerate(sorted(kept), 1)}
 out_strings, offsets = bytearray(b"\0"), {"": 0}

@@ -87,6 +87,7 @@ fn transfers() -> impl Strategy<Value = Vec<Io>> {
             writes,
             read_bytes,
             write_bytes,
+            ..io.counts
         };
         io
     });
@@ -99,7 +100,7 @@ fn opens() -> impl Strategy<Value = Vec<Open>> {
             errno: number.saturating_abs()
         }),
         (
-            any::<u32>(),
+            any::<Option<u32>>(),
             proptest::option::of(file()),
             any::<Option<bool>>()
         )
@@ -131,6 +132,7 @@ fn opens() -> impl Strategy<Value = Vec<Open>> {
             mode,
             result,
             path,
+            door: iotrace::event::Door::Exec,
             cgroup,
             mount_ns: Some(mode),
         }

@@ -95,7 +95,7 @@ proptest! {
             Opened::Failed { errno: -result }
         } else {
             Opened::Ok {
-                fd: result as u32,
+                fd: Some(result as u32),
                 file: found.then_some((FILE, FileType::Regular)),
                 created: found.then_some(false),
             }

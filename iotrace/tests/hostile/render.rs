@@ -52,7 +52,7 @@ fn show(mut view: impl View, events: &[Event]) -> Vec<u8> {
     let header = Header {
         time: Time(0),
         backend: "fentry",
-        not_seen: "nothing",
+        unseen: Vec::new(),
         kernel: "6.12.95".to_owned(),
         command: "test",
     };

@@ -38,7 +38,9 @@ fn io(pid: u32, tid: u32, path: &'static str, read_bytes: u64, write_bytes: u64)
             writes: u64::from(write_bytes > 0),
             read_bytes,
             write_bytes,
+            ..Counts::default()
         },
+        lower: false,
     }
 }
 
