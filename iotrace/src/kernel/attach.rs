@@ -24,23 +24,21 @@ pub struct Hooks {
 /// refused.
 pub fn attach_groups(ebpf: &mut Ebpf, groups: &[Group], plan: &Plan) -> Result<Hooks, Reason> {
     let mut hooks = Hooks::default();
-    // Where the first is refused the others need not be tried.
-    let (vital, more): (Vec<_>, Vec<_>) = groups.iter().partition(|group| group.way.is_none());
-    for groups in [vital, more] {
-        let wanted = groups.iter().filter(|group| plan.has(group.needs).is_ok());
-        let mut loaded = load_all(ebpf, wanted.flat_map(|group| &group.hooks), plan);
-        for group in groups {
-            let attached = plan
-                .has(group.needs)
-                .map_err(Reason::from)
-                .and_then(|()| attach_loaded(ebpf, &group.hooks, &mut loaded));
-            match (attached, group.way) {
-                (Ok(programs), _) => hooks.programs.extend(programs),
-                (Err(reason), Some(way)) => hooks.refused.push((way, reason)),
-                (Err(reason), None) => {
-                    unload_all(ebpf, &hooks.programs);
-                    return Err(reason);
+    let wanted = groups.iter().filter(|group| plan.has(group.needs).is_ok());
+    let mut loaded = load_all(ebpf, wanted.flat_map(|group| &group.hooks), plan);
+    for group in groups {
+        let attached = plan
+            .has(group.needs)
+            .map_err(Reason::from)
+            .and_then(|()| attach_loaded(ebpf, &group.hooks, &mut loaded));
+        match (attached, group.way) {
+            (Ok(programs), _) => hooks.programs.extend(programs),
+            (Err(reason), Some(way)) => hooks.refused.push((way, reason)),
+            (Err(reason), None) => {
+                for group in groups {
+                    unload_all(ebpf, &group.hooks);
                 }
+                return Err(reason);
             }
         }
     }
@@ -140,19 +138,23 @@ fn attach_loaded(
     hooks: &[AttachPoint],
     loaded: &mut Loaded,
 ) -> Result<Vec<String>, Reason> {
-    let mut attached: Vec<String> = Vec::new();
+    let mut attached = Vec::new();
+    let mut outcome = Ok(());
     for hook in hooks {
-        let outcome = match loaded.remove(hook.program) {
-            Some(Ok(true)) => attach(ebpf, *hook),
-            // For another form.
-            Some(Ok(false)) | None => continue,
+        let this = match loaded.remove(hook.program) {
+            Some(Ok(true)) if outcome.is_ok() => attach(ebpf, *hook),
             Some(Err(reason)) => Err(reason),
+            // For another form of its function, or after one that was refused.
+            _ => continue,
         };
-        if let Err(reason) = outcome {
-            unload_all(ebpf, &attached);
-            return Err(reason);
+        match this {
+            Ok(()) => attached.push(hook.program.to_owned()),
+            Err(reason) => outcome = outcome.and(Err(reason)),
         }
-        attached.push(hook.program.to_owned());
+    }
+    if let Err(reason) = outcome {
+        unload_all(ebpf, hooks);
+        return Err(reason);
     }
     Ok(attached)
 }
@@ -169,21 +171,18 @@ fn attach(ebpf: &mut Ebpf, hook: AttachPoint) -> Result<(), Reason> {
     attached.map_err(|error| Reason::new(hook.at, &error))
 }
 
-fn unload_all(ebpf: &mut Ebpf, programs: &[String]) {
-    for program in programs {
-        unload(ebpf, program);
+/// Detaches and unloads programs, as far as they are loaded; what fails here ends with the
+/// process.
+fn unload_all(ebpf: &mut Ebpf, hooks: &[AttachPoint]) {
+    for hook in hooks {
+        let _ = match find(ebpf, hook.program) {
+            Ok(Program::FExit(program)) => program.unload(),
+            Ok(Program::FEntry(program)) => program.unload(),
+            Ok(Program::KProbe(program)) => program.unload(),
+            Ok(Program::RawTracePoint(program)) => program.unload(),
+            _ => Ok(()),
+        };
     }
-}
-
-/// Detaches and unloads a program; what fails here ends with the process.
-fn unload(ebpf: &mut Ebpf, name: &str) {
-    let _ = match find(ebpf, name) {
-        Ok(Program::FExit(program)) => program.unload(),
-        Ok(Program::FEntry(program)) => program.unload(),
-        Ok(Program::KProbe(program)) => program.unload(),
-        Ok(Program::RawTracePoint(program)) => program.unload(),
-        _ => Ok(()),
-    };
 }
 
 /// A program of the object.

@@ -72,9 +72,20 @@ pub struct Attached {
 
 /// Loads and attaches what `request` asks for.
 pub fn attach(request: &Request) -> Result<Attached, Unavailable> {
+    share_memory();
     let attached = try_backends(request);
     give_back_memory();
     attached
+}
+
+/// Programs are loaded by several threads. The C library would give each of them memory of its
+/// own, and keep it.
+fn share_memory() {
+    #[cfg(target_env = "gnu")]
+    // SAFETY: no preconditions; what is refused costs memory only.
+    unsafe {
+        libc::mallopt(libc::M_ARENA_MAX, 1);
+    }
 }
 
 /// Setting up reads megabytes of type information, and aya parses all of it

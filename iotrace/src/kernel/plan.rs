@@ -18,10 +18,13 @@ pub struct Plan {
     pub settings: Settings,
     pub syscalls: [u8; SYSCALL_TABLE],
     /// Type ids and forms of the functions that can be traced, or why not.
-    pub functions: Vec<(&'static str, Result<(u32, usize), String>)>,
+    pub functions: Vec<(&'static str, Traceable)>,
     /// How the kernel tells completions of io_uring, if it does.
     uring: Option<UringComplete>,
 }
+
+/// Type id and form of a function, or why it can not be traced.
+pub type Traceable = Result<(u32, usize), String>;
 
 /// Makes the plan.
 pub fn plan(request: &Request) -> Result<Plan, Unavailable> {
@@ -135,7 +138,7 @@ impl Plan {
     }
 
     /// Type id and form of a function, or why it can not be traced.
-    pub fn function(&self, name: &str) -> Result<(u32, usize), String> {
+    pub fn function(&self, name: &str) -> Traceable {
         let found = self.functions.iter().find(|(known, _)| *known == name);
         found.map_or_else(|| Err("not planned".to_owned()), |(_, id)| id.clone())
     }
