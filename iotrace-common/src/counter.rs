@@ -35,16 +35,20 @@ pub enum RowKind {
     Cloned = 3,
     /// What a file below another one did: that under an overlay, or behind a loop device.
     Lower = 4,
+    /// What operations moved between cache and storage: bytes fetched as reads, bytes
+    /// dirtied as writes.
+    Storage = 5,
 }
 
 impl RowKind {
     /// All of them, in the order of their numbers.
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 6] = [
         Self::Own,
         Self::Elsewhere,
         Self::Mapped,
         Self::Cloned,
         Self::Lower,
+        Self::Storage,
     ];
 }
 

@@ -39,6 +39,8 @@ pub enum Feature {
     Exec,
     /// Lower layers.
     Layers,
+    /// The kernel's own account of what a thread reads from storage and dirties.
+    Storage,
 }
 
 macro_rules! layout {
@@ -187,6 +189,10 @@ layout! {
     filename_name = "filename.name", Exec;
     /// `PF_` bits.
     task_flags = "task_struct.flags", Layers;
+    /// Bytes that the thread had read from storage (`CONFIG_TASK_IO_ACCOUNTING`).
+    task_fetched = "task_struct.ioac.read_bytes", Storage;
+    /// Bytes of pages that it made dirty.
+    task_dirtied = "task_struct.ioac.write_bytes", Storage;
 }
 
 pod!(Layout);

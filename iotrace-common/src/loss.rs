@@ -32,6 +32,8 @@ pub enum Loss {
     /// A call delivered more AIO completions than are looked at (syscall backend
     /// only): not counted.
     AioBatch = 10,
+    /// It is not known what an operation moved between cache and storage (`--cache`).
+    StorageUnknown = 11,
 }
 
 /// The programs that can preempt each other on a CPU: each has its own totals, loss
@@ -91,11 +93,14 @@ pub enum Hook {
     AioWrite = 24,
     /// Full completion queues of io_uring.
     UringOverflow = 25,
+    /// Begins of operations whose use of the cache is of interest: all their programs share
+    /// this row, so that a loss may be missed where they preempt each other.
+    Mark = 26,
 }
 
 impl Hook {
     /// How many there are.
-    pub const COUNT: usize = 26;
+    pub const COUNT: usize = 27;
     /// Those that count and name files: the first ones.
     pub const COUNTING: usize = 16;
     /// The first one that tells opens; so many do.
@@ -109,7 +114,7 @@ pub type Losses = [u64; Loss::ALL.len()];
 
 impl Loss {
     /// All causes, in the order of their index.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::RingFull,
         Self::PathCut,
         Self::ReadFailed,
@@ -121,6 +126,7 @@ impl Loss {
         Self::NameGone,
         Self::UringOverflow,
         Self::AioBatch,
+        Self::StorageUnknown,
     ];
 
     /// Name in NDJSON and in messages.
@@ -137,6 +143,7 @@ impl Loss {
             Self::NameGone => "name_gone",
             Self::UringOverflow => "uring_overflow",
             Self::AioBatch => "aio_batch",
+            Self::StorageUnknown => "storage_unknown",
         }
     }
 }

@@ -131,7 +131,12 @@ pub fn add<W: Who>(hook: Hook, kind: RowKind, who: &W, file: &OpenFile, ops: Ops
     // SAFETY: read once, because user space changes it at any time.
     let epoch = unsafe { core::ptr::read_volatile(&raw const control.epoch) };
     let half = epoch & 1;
-    let totals = TOTALS.get_ptr_mut(half * Hook::COUNTING as u32 + hook as u32)?;
+    let part = if matches!(kind, RowKind::Storage) {
+        2
+    } else {
+        0
+    };
+    let totals = TOTALS.get_ptr_mut((part + half) * Hook::COUNTING as u32 + hook as u32)?;
     // SAFETY: the element of this CPU and this hook, whose program alone writes
     // to it (iotrace_common::Totals).
     unsafe { add_total(ops.of(&raw mut (*totals).moved), ops) };

@@ -8,7 +8,7 @@ use crate::{
     file::{self, OpenFile},
     filter,
     kernel::{self, Probe, Ptr, Read, Task, offset},
-    pending,
+    pending::{self, Uses},
 };
 
 /// The `struct file` behind a descriptor of the current process.
@@ -36,7 +36,7 @@ pub unsafe fn address(fd: u32) -> Result<Ptr, Loss> {
 
 /// Counts what moved through a descriptor.
 #[inline(always)]
-pub fn transfer(hook: Hook, task: &Task, fd: u32, ops: Ops) {
+pub fn transfer(hook: Hook, task: &Task, fd: u32, ops: Ops, uses: Uses) {
     // In two steps: a `Result` of both would be copied in ways that the verifier does not follow.
     // SAFETY: probe reads check the address.
     let address = match unsafe { address(fd) } {
@@ -51,7 +51,7 @@ pub fn transfer(hook: Hook, task: &Task, fd: u32, ops: Ops) {
                 inode,
                 held: false,
             };
-            pending::transfer(hook, task, &file, ops);
+            pending::transfer(hook, task, &file, ops, uses);
         }
         Err(loss) => emit::lost(hook, loss),
     }
@@ -61,10 +61,16 @@ pub fn transfer(hook: Hook, task: &Task, fd: u32, ops: Ops) {
 #[inline(always)]
 pub fn between(hook: Hook, task: &Task, input: u32, output: u32, moved: u64) {
     if filter::admits_op(Op::Read) {
-        transfer(hook, task, input, Ops::one(Op::Read, moved));
+        transfer(hook, task, input, Ops::one(Op::Read, moved), Uses::Fetched);
     }
     if filter::admits_op(Op::Write) {
-        transfer(hook, task, output, Ops::one(Op::Write, moved));
+        transfer(
+            hook,
+            task,
+            output,
+            Ops::one(Op::Write, moved),
+            Uses::Dirtied,
+        );
     }
 }
 

@@ -31,6 +31,8 @@ pub static SETTINGS: Settings = Settings {
     reads: 0,
     writes: 0,
     uring_cqe: 0,
+    cache: 0,
+    pad: 0,
 };
 
 #[unsafe(no_mangle)]
@@ -66,7 +68,7 @@ pub(crate) use setting;
 
 /// What the syscall `nr` is to us (`iotrace_common::Syscall`), 0 for nothing.
 #[inline(always)]
-fn syscall_kind(nr: u32) -> u8 {
+pub fn syscall_kind(nr: u32) -> u8 {
     let index = nr as usize & (SYSCALL_TABLE - 1);
     let kind = constant(&SYSCALLS[index]);
     if (nr as usize) < SYSCALL_TABLE {

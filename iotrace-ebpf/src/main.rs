@@ -27,6 +27,7 @@ mod maps;
 mod open;
 mod path;
 mod pending;
+mod storage;
 mod who;
 
 #[panic_handler]

@@ -9,6 +9,7 @@
 //! | `FILE_SCRATCH`, `OPEN_SCRATCH` | 16 * and 4 per CPU, 1 where not used | 8.5 KB | 136 KB per CPU |
 //! | `TRANSFERS`, `OPENS` | 8,192 *, 1 with another `--backend` | 44 and 28 + 48 | 0.8 MB |
 //! | `REQUESTS` | 8,192 *, 1 for opens | 64 + 48 | 0.9 MB |
+//! | `MARKS` | 8,192 *, 1 without `--cache` | 24 + 48 | 0.6 MB |
 //! | `FOLLOWED` | 8,192 *, 1 when nothing is followed | 64 | 0.5 MB |
 //! | `CONTROL`, `TOTALS`, `LOSSES`, `BATCH`, `PENDING`, `OWN_PROCESS` | 1 to 32 | up to 96, per CPU | little |
 //! | `AYA_LOGS` (aya-log) | a page, 128 KiB with `-vv` | | 4 KB |
@@ -26,6 +27,7 @@ use crate::{
     emit::{FileScratch, OpenScratch},
     file::Named,
     pending::Pending,
+    storage::Mark,
 };
 
 /// Which half of the counters is written to.
@@ -40,10 +42,14 @@ pub static ROWS_EVEN: HashMap<RowKey, Row> = HashMap::with_max_entries(32_768, 0
 #[map]
 pub static ROWS_ODD: HashMap<RowKey, Row> = HashMap::with_max_entries(32_768, 0);
 
-/// Totals by hook, even and odd.
+/// Totals by hook, even and odd; then those of storage.
 #[map]
 pub static TOTALS: PerCpuArray<Totals> =
-    PerCpuArray::with_max_entries(2 * Hook::COUNTING as u32, 0);
+    PerCpuArray::with_max_entries(4 * Hook::COUNTING as u32, 0);
+
+/// Accounts of threads when their operations began. One that is evicted is missed and told.
+#[map]
+pub static MARKS: LruHashMap<u32, Mark> = LruHashMap::with_max_entries(8_192, 0);
 
 /// What was lost since the start, by hook and cause.
 #[map]

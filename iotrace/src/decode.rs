@@ -10,7 +10,9 @@ use iotrace_common::{
 };
 use thiserror::Error;
 
-use crate::event::{Counts, Door, FileId, FilePath, FileType, Io, Open, Opened, Thread, Time};
+use crate::event::{
+    Counts, Door, FileId, FilePath, FileType, Io, Open, Opened, Storage, Thread, Time,
+};
 use crate::flags;
 
 /// A record that is not what the contract says.
@@ -106,6 +108,13 @@ pub fn counts(kind: RowKind, [read, write]: [OpTotal; 2]) -> Counts {
         },
         RowKind::Cloned => Counts {
             cloned_bytes: write.bytes,
+            ..Counts::default()
+        },
+        RowKind::Storage => Counts {
+            storage: Some(Storage {
+                fetched_bytes: read.bytes,
+                dirtied_bytes: write.bytes,
+            }),
             ..Counts::default()
         },
     }

@@ -152,6 +152,10 @@ fn rows_of_all_kinds_become_one_but_for_lower_layers() {
         map_reads: 1,
         map_writes: 1,
         cloned_bytes: 20,
+        storage: Some(Storage {
+            fetched_bytes: 10,
+            dirtied_bytes: 20,
+        }),
     };
     assert_eq!(ios[0].counts, expected);
     assert_eq!(ios[1].counts.read_bytes, 10);

@@ -129,6 +129,33 @@ pub struct Counts {
     pub map_writes: u64,
     /// Bytes that the file came to share with another one.
     pub cloned_bytes: u64,
+    /// What moved between cache and storage, where that is known.
+    pub storage: Option<Storage>,
+}
+
+/// What moved between the page cache and storage.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Storage {
+    /// Bytes read from storage, readahead included.
+    pub fetched_bytes: u64,
+    /// Bytes of pages that became dirty; of direct writes, their bytes.
+    pub dirtied_bytes: u64,
+}
+
+impl Storage {
+    fn without(&self, part: &Self) -> Option<Self> {
+        Some(Self {
+            fetched_bytes: self.fetched_bytes.checked_sub(part.fetched_bytes)?,
+            dirtied_bytes: self.dirtied_bytes.checked_sub(part.dirtied_bytes)?,
+        })
+    }
+}
+
+impl AddAssign for Storage {
+    fn add_assign(&mut self, other: Self) {
+        self.fetched_bytes = self.fetched_bytes.saturating_add(other.fetched_bytes);
+        self.dirtied_bytes = self.dirtied_bytes.saturating_add(other.dirtied_bytes);
+    }
 }
 
 impl Counts {
@@ -142,6 +169,16 @@ impl Counts {
         self.reads.saturating_add(self.writes)
     }
 
+    /// Whether there is anything.
+    pub fn is_any(&self) -> bool {
+        let storage = self.storage.unwrap_or_default();
+        let rest = Self {
+            storage: None,
+            ..*self
+        };
+        rest != Self::default() || storage != Storage::default()
+    }
+
     /// What is left without `part`, or `None` when it is more than the whole.
     pub fn without(&self, part: &Self) -> Option<Self> {
         Some(Self {
@@ -152,6 +189,10 @@ impl Counts {
             map_reads: self.map_reads.checked_sub(part.map_reads)?,
             map_writes: self.map_writes.checked_sub(part.map_writes)?,
             cloned_bytes: self.cloned_bytes.checked_sub(part.cloned_bytes)?,
+            storage: match (self.storage, part.storage) {
+                (Some(whole), Some(part)) => Some(whole.without(&part)?),
+                (whole, _) => whole,
+            },
         })
     }
 }
@@ -165,6 +206,9 @@ impl AddAssign for Counts {
         self.map_reads = self.map_reads.saturating_add(other.map_reads);
         self.map_writes = self.map_writes.saturating_add(other.map_writes);
         self.cloned_bytes = self.cloned_bytes.saturating_add(other.cloned_bytes);
+        if let Some(other) = other.storage {
+            *self.storage.get_or_insert_default() += other;
+        }
     }
 }
 

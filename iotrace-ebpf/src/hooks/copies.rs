@@ -14,7 +14,7 @@ use crate::{
     file::{self, OpenFile},
     filter,
     kernel::{Direct, Ptr, Task},
-    pending,
+    pending::{self, Uses},
 };
 
 /// `ssize_t do_sendfile(int out_fd, int in_fd, loff_t *ppos, size_t count, loff_t max)`
@@ -103,7 +103,11 @@ fn transfer(hook: Hook, task: &Task, address: Ptr, op: Op, moved: u64) {
                 inode,
                 held: true,
             };
-            pending::transfer(hook, task, &file, Ops::one(op, moved));
+            let uses = match op {
+                Op::Read => Uses::Fetched,
+                Op::Write => Uses::Dirtied,
+            };
+            pending::transfer(hook, task, &file, Ops::one(op, moved), uses);
         }
         Err(loss) => emit::lost(hook, loss),
     }

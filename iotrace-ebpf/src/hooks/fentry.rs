@@ -14,6 +14,7 @@ use crate::{
     filter,
     kernel::{Direct, Ptr, Read, Task, offset},
     open::{self, File, Name, Request},
+    storage,
 };
 
 /// `ssize_t vfs_read(struct file *file, char *buf, size_t count, loff_t *pos)`
@@ -74,7 +75,11 @@ pub fn on_held(hook: Hook, kind: RowKind, task: &Task, address: Ptr, ops: Ops) -
         inode,
         held: true,
     };
-    count::of_kind(hook, kind, task, &file, ops)
+    let counted = count::of_kind(hook, kind, task, &file, ops);
+    if matches!(kind, RowKind::Own | RowKind::Mapped) {
+        storage::ended(hook, task, &file, true, true);
+    }
+    counted
 }
 
 /// `long do_sys_openat2(int dfd, const char *filename, struct open_how *how)`

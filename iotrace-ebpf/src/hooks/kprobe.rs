@@ -21,7 +21,7 @@ use crate::{
     kernel::{self, Probe, Ptr, Read, offset, task_id},
     maps::{OPENS, TRANSFERS},
     open::{self, File, Name, Request},
-    pending,
+    pending, storage,
 };
 
 /// `ssize_t vfs_read(struct file *file, char *buf, size_t count, loff_t *pos)`
@@ -136,7 +136,10 @@ fn transfer_ends(ctx: &RawTracePointContext, args: &TransferArgs) -> Result<(), 
         // The system call has let go of it.
         held: false,
     };
-    count::transfer(Hook::Return, &Probe::current(), &file, op, moved as u64)
+    let task = Probe::current();
+    let counted = count::transfer(Hook::Return, &task, &file, op, moved as u64);
+    storage::ended(Hook::Return, &task, &file, true, true);
+    counted
 }
 
 /// Calls that name both of their files by descriptors need no hook at their entry.

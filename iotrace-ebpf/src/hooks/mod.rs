@@ -9,6 +9,7 @@ mod getevents;
 mod kprobe;
 mod layers;
 mod mapped;
+mod marks;
 mod own;
 mod syscall;
 mod uring;

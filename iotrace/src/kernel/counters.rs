@@ -99,17 +99,9 @@ impl Counters {
         let mut interval = Interval::default();
         for (hook, kind) in (0..).zip(COUNTING) {
             let at = half * COUNTING.len() as u32 + hook;
-            let per_cpu = self.totals.get(&at, 0).map_err(map_error)?;
-            if per_cpu.iter().all(|totals| *totals == Totals::default()) {
-                continue;
-            }
-            for totals in per_cpu.iter() {
-                interval.total += decode::counts(kind, totals.moved);
-                interval.overflow += decode::counts(kind, totals.overflow);
-            }
-            let zero = PerCpuValues::try_from(vec![Totals::default(); per_cpu.len()]);
-            let zero = zero.map_err(|source| kernel("totals", source))?;
-            self.totals.set(at, zero, 0).map_err(map_error)?;
+            self.take_totals(at, kind, &mut interval)?;
+            let storage = at + 2 * COUNTING.len() as u32;
+            self.take_totals(storage, RowKind::Storage, &mut interval)?;
         }
 
         let map = self.rows[half as usize].fd().as_fd();
@@ -118,6 +110,26 @@ impl Counters {
         })
         .map_err(|source| kernel("rows", source))?;
         Ok(interval)
+    }
+
+    /// Adds the totals at an index, and clears them.
+    fn take_totals(
+        &mut self,
+        at: u32,
+        kind: RowKind,
+        interval: &mut Interval,
+    ) -> Result<(), Failure> {
+        let per_cpu = self.totals.get(&at, 0).map_err(map_error)?;
+        if per_cpu.iter().all(|totals| *totals == Totals::default()) {
+            return Ok(());
+        }
+        for totals in per_cpu.iter() {
+            interval.total += decode::counts(kind, totals.moved);
+            interval.overflow += decode::counts(kind, totals.overflow);
+        }
+        let zero = PerCpuValues::try_from(vec![Totals::default(); per_cpu.len()]);
+        let zero = zero.map_err(|source| kernel("totals", source))?;
+        self.totals.set(at, zero, 0).map_err(map_error)
     }
 
     /// What was lost since the last call.

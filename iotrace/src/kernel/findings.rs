@@ -114,6 +114,7 @@ const TOP: What = What::Transfers(Transfers {
     write: true,
     mapped: false,
     layers: false,
+    cache: false,
 });
 const OPENS: What = What::Opens { failed_only: false };
 
@@ -181,7 +182,7 @@ fn examine(file: &TypeFile) -> Types {
 
 /// What each feature is to people, and what follows when it is missing. The fields
 /// of each: [`iotrace_common::Layout::FIELDS`].
-const PARTS: [(Feature, &str, &str); 15] = [
+const PARTS: [(Feature, &str, &str); 16] = [
     (
         Feature::Core,
         "counting and naming",
@@ -232,6 +233,11 @@ const PARTS: [(Feature, &str, &str); 15] = [
     ),
     (Feature::Mapped, "mapped files", "--mmap shows nothing"),
     (Feature::Exec, "exec", "opens by exec are not seen"),
+    (
+        Feature::Storage,
+        "use of the cache",
+        "--cache does not work",
+    ),
     (Feature::Layers, "lower layers", "--layers does not work"),
 ];
 

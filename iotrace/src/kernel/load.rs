@@ -185,6 +185,7 @@ fn load(request: &Request, plan: &Plan) -> Result<Ebpf, Unavailable> {
         .map_max_entries("NAMED", unless(counted, NAMED_FILES))
         .map_max_entries("FILE_SCRATCH", unless(counted, Hook::COUNTING as u32))
         .map_max_entries("OPEN_SCRATCH", unless(!counted, Hook::OPENING as u32))
+        .map_max_entries("MARKS", unless(request.what.has_cache(), request.calls))
         .map_max_entries("REQUESTS", unless(functions && counted, request.calls))
         .map_max_entries("TRANSFERS", unless(kprobe && counted, request.calls))
         .map_max_entries("OPENS", unless(kprobe && !counted, request.calls))

@@ -168,6 +168,8 @@ fn settings(request: &Request) -> Settings {
         opens: u32::from(!request.what.is_counted()),
         reads: u32::from(reads),
         writes: u32::from(writes),
+        cache: u32::from(request.what.has_cache()),
+        pad: 0,
         // The kernel's types tell.
         task_btf: 0,
         uring_cqe: 0,
@@ -261,6 +263,7 @@ mod tests {
             write: true,
             mapped: false,
             layers: false,
+            cache: false,
         });
         assert_eq!(plan.allows(&request(transfers)), Ok(()));
         let refused = plan.allows(&request(What::Opens { failed_only: true }));

@@ -66,6 +66,8 @@ pub struct Transfers {
     pub mapped: bool,
     /// What is done to files below others too.
     pub layers: bool,
+    /// What moves between cache and storage too.
+    pub cache: bool,
 }
 
 impl What {
@@ -75,6 +77,11 @@ impl What {
             Self::Transfers(Transfers { read, write, .. }) => (read, write),
             Self::Opens { .. } => (false, false),
         }
+    }
+
+    /// Whether it is of interest what moves between cache and storage.
+    pub fn has_cache(self) -> bool {
+        matches!(self, Self::Transfers(Transfers { cache: true, .. }))
     }
 
     /// Whether operations are counted rather than told one by one.

@@ -139,13 +139,20 @@ fn group(
 
 /// What of the ways of `what` a backend sees, and how.
 pub(super) fn groups(backend: Backend, what: What) -> Vec<Group> {
-    let mut groups = vec![vital(backend, what)];
+    let mut groups = Vec::new();
+    // The begin before the end.
+    groups.extend(what.has_cache().then(|| marks(backend, what)));
+    groups.push(vital(backend, what));
     match what {
         What::Transfers(transfers) => {
             let (read, write) = (transfers.read, transfers.write);
             groups.extend(transfers_by(backend, read, write));
             if backend == Backend::Fentry {
-                groups.extend(transfers.mapped.then(|| mapped(read, write)));
+                groups.extend(
+                    transfers
+                        .mapped
+                        .then(|| mapped(read, write, transfers.cache)),
+                );
                 groups.extend(transfers.layers.then(|| layers(read, write)));
             }
         }
@@ -279,7 +286,7 @@ fn transfers_by(backend: Backend, read: bool, write: bool) -> Vec<Group> {
     }
 }
 
-fn mapped(read: bool, write: bool) -> Group {
+fn mapped(read: bool, write: bool, cache: bool) -> Group {
     let form = |program, form| AttachPoint {
         form: Some(form),
         ..hook(program, "do_page_mkwrite")
@@ -288,11 +295,39 @@ fn mapped(read: bool, write: bool) -> Group {
         Way::Mapped,
         &[Feature::Mapped],
         &[
+            (read && cache, hook("do_fault_mark", "do_fault")),
+            (
+                write && cache,
+                hook("do_page_mkwrite_mark", "do_page_mkwrite"),
+            ),
             (read, hook("do_fault_exit", "do_fault")),
             (write, form("do_page_mkwrite_exit", 0)),
             (write, form("do_folio_mkwrite_exit", 1)),
         ],
     )
+}
+
+/// Begins of operations. (Where one of the functions is missing, so are the rows that tell of
+/// its use of the cache, and nothing else.)
+fn marks(backend: Backend, what: What) -> Group {
+    let (read, write) = what.directions();
+    let hooks: &[_] = match backend {
+        Backend::Fentry => &[
+            (read, hook("vfs_read_mark", "vfs_read")),
+            (write, hook("vfs_write_mark", "vfs_write")),
+            (read, hook("vfs_readv_mark", "vfs_readv")),
+            (write, hook("vfs_writev_mark", "vfs_writev")),
+            (true, hook("do_sendfile_mark", "do_sendfile")),
+            (true, hook("do_splice_mark", "do_splice")),
+            (
+                true,
+                hook("vfs_copy_file_range_mark", "vfs_copy_file_range"),
+            ),
+            (read, hook("kernel_read_mark", "kernel_read")),
+        ],
+        Backend::Kprobe | Backend::Syscall => &[(true, hook("call_mark", "sys_enter"))],
+    };
+    group(None, &[Feature::Storage], hooks)
 }
 
 /// What was asked for and can not be had is an error, not a blind spot.

@@ -66,6 +66,10 @@ pub fn transfer(comm: Bytes, file: FileId, path: Option<FilePath>) -> Io {
             map_reads: u64::MAX,
             map_writes: 1,
             cloned_bytes: u64::MAX,
+            storage: Some(iotrace::event::Storage {
+                fetched_bytes: u64::MAX,
+                dirtied_bytes: 1,
+            }),
         },
         lower: true,
     }

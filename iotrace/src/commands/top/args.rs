@@ -96,6 +96,10 @@ pub struct TopArgs {
     #[arg(long)]
     pub layers: bool,
 
+    /// Tell too what had to be read from storage, and what became dirty in the page cache
+    #[arg(long)]
+    pub cache: bool,
+
     /// Pairs of thread and file that one interval can count
     #[arg(long, value_name = "N", default_value_t = sizes::ROWS, value_parser = entries())]
     pub map_rows: u32,
@@ -131,6 +135,8 @@ pub struct Config {
     pub clear: bool,
     /// Tell page faults of mapped files.
     pub mapped: bool,
+    /// Tell what moved between cache and storage.
+    pub cache: bool,
     /// Filters by name.
     pub names: NameFilter,
 }
@@ -143,6 +149,7 @@ impl TopArgs {
             write: !self.trace.read_only,
             mapped: self.mmap,
             layers: self.layers,
+            cache: self.cache,
         });
         let follow = !self.command.is_empty();
         self.trace
@@ -171,6 +178,7 @@ impl TopArgs {
             json: self.trace.json,
             clear: screen.terminal && !self.noclear && !self.trace.json,
             mapped: self.mmap,
+            cache: self.cache,
             names,
         })
     }

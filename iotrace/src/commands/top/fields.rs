@@ -144,6 +144,24 @@ pub const IO_FIELDS: &[Field<Row>] = &[
         }
     ),
     field!(
+        "fetched_bytes",
+        "bytes that had to be read from storage for that, readahead included; only with `--cache`, absent when not known (AIO, io_uring)",
+        |row, slot| {
+            if let Some(storage) = row.counts.storage {
+                slot.number(storage.fetched_bytes);
+            }
+        }
+    ),
+    field!(
+        "dirtied_bytes",
+        "bytes of pages that became dirty by it (of direct writes, their bytes), likewise",
+        |row, slot| {
+            if let Some(storage) = row.counts.storage {
+                slot.number(storage.dirtied_bytes);
+            }
+        }
+    ),
+    field!(
         "cloned_bytes",
         "bytes that the file came to share with another one (reflink); absent when none",
         |row, slot| {
@@ -211,6 +229,24 @@ pub const TICK_FIELDS: &[Field<TickRow>] = &[
         slot.number(tick.total.write_bytes);
     }),
     field!(
+        "fetched_bytes",
+        "bytes read from storage, likewise; absent when not known",
+        |tick, slot| {
+            if let Some(storage) = tick.total.storage {
+                slot.number(storage.fetched_bytes);
+            }
+        }
+    ),
+    field!(
+        "dirtied_bytes",
+        "bytes of pages that became dirty, likewise",
+        |tick, slot| {
+            if let Some(storage) = tick.total.storage {
+                slot.number(storage.dirtied_bytes);
+            }
+        }
+    ),
+    field!(
         "cloned_bytes",
         "bytes cloned, likewise; absent when none",
         |tick, slot| {
@@ -243,7 +279,9 @@ pub const TICK_FIELDS: &[Field<TickRow>] = &[
                 map_reads,
                 map_writes,
                 cloned_bytes,
+                storage,
             } = tick.overflow;
+            let storage = storage.unwrap_or_default();
             let always = [
                 ("reads", reads),
                 ("writes", writes),
@@ -254,6 +292,8 @@ pub const TICK_FIELDS: &[Field<TickRow>] = &[
                 ("cloned_bytes", cloned_bytes),
                 ("map_reads", map_reads),
                 ("map_writes", map_writes),
+                ("fetched_bytes", storage.fetched_bytes),
+                ("dirtied_bytes", storage.dirtied_bytes),
             ];
             let rare = rare.into_iter().filter(|(_, number)| *number > 0);
             slot.numbers(always.into_iter().chain(rare));

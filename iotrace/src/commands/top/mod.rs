@@ -66,7 +66,7 @@ impl Top {
         }
         buffer.extend_from_slice(head.as_bytes());
         buffer.push(b'\n');
-        let columns = rows::columns(self.config.by, self.config.mapped);
+        let columns = rows::columns(&self.config);
         let mut table = Table::new(&columns, width);
         table.fit(&rows[..shown]);
         table.titles(buffer);

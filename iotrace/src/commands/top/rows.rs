@@ -5,7 +5,7 @@ use std::{fmt::Write as _, sync::Arc};
 use bytes::Bytes;
 use jiff::{Timestamp, tz::TimeZone};
 
-use super::args::By;
+use super::args::{By, Config};
 use crate::{
     event::{Counts, FileId, FilePath, FileType, Io, Load, Lost, Time},
     output::{
@@ -103,7 +103,7 @@ pub fn headlines(tick: &TickRow, width: Option<usize>) -> String {
         tick.total.writes,
         units::bytes(tick.total.write_bytes),
     );
-    if tick.overflow != Counts::default() {
+    if tick.overflow.is_any() {
         let _ = write!(
             sums,
             " without a row: {} ({})",
@@ -140,6 +140,18 @@ const R_KB: Column<Row> = column!("R_KB", 8, Right, |row, cell| {
 const W_KB: Column<Row> = column!("W_KB", 8, Right, |row, cell| {
     let _ = write!(cell, "{}", units::kib(row.counts.write_bytes));
 });
+const DISK_KB: Column<Row> = column!("DISK_KB", 8, Right, |row, cell| {
+    kib_if_known(
+        row.counts.storage.map(|storage| storage.fetched_bytes),
+        cell,
+    );
+});
+const DIRTY_KB: Column<Row> = column!("DIRTY_KB", 8, Right, |row, cell| {
+    kib_if_known(
+        row.counts.storage.map(|storage| storage.dirtied_bytes),
+        cell,
+    );
+});
 const M_READS: Column<Row> = column!("M_READS", 7, Right, |row, cell| {
     let _ = write!(cell, "{}", row.counts.map_reads);
 });
@@ -155,17 +167,33 @@ const FILES: Column<Row> = column!("FILES", 7, Right, |row, cell| {
     let _ = write!(cell, "{}", row.files);
 });
 
-/// The columns of a grouping, with those of mapped files if they are counted.
-pub fn columns(by: Option<By>, mapped: bool) -> Vec<Column<Row>> {
-    let (who, what): (&[_], &[_]) = match by {
+/// The columns of a grouping, with those that were asked for.
+pub fn columns(config: &Config) -> Vec<Column<Row>> {
+    let (who, what): (&[_], &[_]) = match config.by {
         None => (&[PID, TID, COMM], &[T, FILE]),
         Some(By::File) => (&[], &[T, FILE]),
         Some(By::Thread) => (&[PID, TID], &[FILES, COMM]),
         Some(By::Process) => (&[PID], &[FILES, COMM]),
         Some(By::Directory) => (&[], &[FILES, DIRECTORY]),
     };
-    let faults: &[_] = if mapped { &[M_READS, M_WRITES] } else { &[] };
-    [who, &[READS, WRITES, R_KB, W_KB], faults, what].concat()
+    let storage: &[_] = if config.cache {
+        &[DISK_KB, DIRTY_KB]
+    } else {
+        &[]
+    };
+    let faults: &[_] = if config.mapped {
+        &[M_READS, M_WRITES]
+    } else {
+        &[]
+    };
+    [who, &[READS, WRITES, R_KB, W_KB], storage, faults, what].concat()
+}
+
+fn kib_if_known(bytes: Option<u64>, cell: &mut String) {
+    match bytes {
+        Some(bytes) => _ = write!(cell, "{}", units::kib(bytes)),
+        None => cell.push('-'),
+    }
 }
 
 fn number(value: Option<u32>, cell: &mut String) {
