@@ -33,7 +33,7 @@ pub use flood::Report as FloodReport;
 pub use guest::INTERRUPTED;
 pub use mixed::{DIRECTORIES as MIXED_DIRECTORIES, Report as MixedReport, Touched};
 pub use paths::opens::{Opened, Report as OpenPathsReport};
-pub use paths::{Report as PathsReport, Untried};
+pub use paths::{Done as PathDone, Report as PathsReport, Untried};
 pub use pid_namespace::CHILD as NAMESPACE_CHILD;
 pub use protocol::Report;
 pub use random::Random;

@@ -8,6 +8,7 @@ use crate::cli::Backend;
 use crate::counts::Moved;
 use crate::harness::Context;
 use crate::machine;
+use crate::work::PathDone;
 
 /// The kernel and the backend that run, and what the header says that it does not see.
 pub struct Here {
@@ -41,7 +42,7 @@ impl Here {
         }
         ensure!(
             self.may_be_gap(name),
-            "{way}: the header names {name:?}, which has to be seen here"
+            "the header names {name:?}, which has to be seen here"
         );
         Ok(true)
     }
@@ -52,6 +53,15 @@ impl Here {
             moved.extra.map_reads = 0;
         }
         moved
+    }
+
+    /// Who is told to have done something.
+    pub fn thread(&self, done: &PathDone) -> Option<u32> {
+        match self.backend {
+            // It sees nothing of AIO before its results are fetched.
+            Backend::Syscall => done.reaper.or(done.tid),
+            Backend::Fentry | Backend::Kprobe => done.tid,
+        }
     }
 
     /// Writes to mapped pages are seen where reads of them are not.
@@ -74,7 +84,7 @@ impl Here {
 fn name(way: &str) -> Option<&'static str> {
     Some(match way {
         "vectors" => "vectors",
-        "aio" | "aio_direct" => "aio",
+        "aio" | "aio_direct" | "aio_other_reaper" => "aio",
         "aio_user_reaped" => "aio_user_reaped",
         "sendfile" => "sendfile",
         "splice" => "splice",

@@ -44,7 +44,7 @@ pub fn judge(
     let mut ways: BTreeMap<&str, Sums> = BTreeMap::new();
     let mut way_of = BTreeMap::new();
     for done in &report.done {
-        let key = (Some(done.pid), done.tid, done.path.clone());
+        let key = (Some(done.pid), here.thread(done), done.path.clone());
         let moved = here.visible(&done.way, done.moved);
         let sums = ways.entry(&done.way).or_default();
         *sums.done.entry(key).or_default() += moved;

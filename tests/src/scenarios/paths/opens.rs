@@ -63,7 +63,7 @@ fn opens(context: &Context) -> Result<()> {
     }
     for (way, opens) in &ways {
         if let Err(error) = judge(&here, &format!("open_{way}"), opens) {
-            wrong.push(format!("{error:#}"));
+            wrong.push(format!("open_{way}: {error:#}"));
         }
     }
     ensure!(wrong.is_empty(), "{}", wrong.join("\n"));
@@ -110,12 +110,12 @@ fn judge(here: &Here, way: &str, opens: &BTreeMap<Key, Times>) -> Result<()> {
     let note = if proven { " gap" } else { "" };
     println!("accuracy: {way} {told}/{done}{note}");
     if gap? {
-        ensure!(proven, "{way}: named as not told, but told {told} times");
+        ensure!(proven, "named as not told, but told {told} times");
         return Ok(());
     }
     let mut different = opens.iter().filter(|(_, times)| times.done != times.told);
     if let Some((key, Times { done, told })) = different.next() {
-        bail!("{way}: done {done} times, told {told} times: {key:?}");
+        bail!("done {done} times, told {told} times: {key:?}");
     }
     Ok(())
 }

@@ -1,71 +1,16 @@
-//! Linux AIO, by its own system calls (`io_submit(2)`, `linux/aio_abi.h`).
+//! Linux AIO: several operations at a time, each completed with its own result.
 
-use std::sync::atomic::{AtomicU32, Ordering};
-use std::time::{Duration, Instant};
-
-use anyhow::{Result, bail, ensure};
-use libc::{c_long, iovec, timespec};
+use anyhow::{Result, ensure};
 
 use super::LENGTH;
-use super::aligned::{Aligned, result};
+use super::aio_queue::{DEPTH, PREAD, PREADV, PWRITE, PWRITEV, Queue, Reap};
+use super::aligned::Aligned;
 use super::calls::open_direct;
 use super::ledger::Ledger;
 use super::place::{Place, Subject};
 
-const PREAD: u16 = 0;
-const PWRITE: u16 = 1;
-const PREADV: u16 = 7;
-const PWRITEV: u16 = 8;
-
-/// At once.
-const DEPTH: usize = 4;
 const CHUNK: usize = 40_961;
 const DIRECT_CHUNK: usize = 40_960;
-const DEADLINE: Duration = Duration::from_secs(60);
-
-/// `struct iocb` of a little-endian machine.
-#[repr(C)]
-#[derive(Default)]
-struct Control {
-    data: u64,
-    key: u32,
-    flags_of_call: u32,
-    operation: u16,
-    priority: i16,
-    fd: u32,
-    buffer: u64,
-    length: u64,
-    offset: i64,
-    reserved: u64,
-    flags: u32,
-    event_fd: u32,
-}
-
-/// `struct io_event`.
-#[repr(C)]
-#[derive(Clone, Copy, Default)]
-struct Event {
-    data: u64,
-    control: u64,
-    result: i64,
-    second: i64,
-}
-
-/// `struct aio_ring` (fs/aio.c), which lies where the context's id points; events follow.
-#[repr(C)]
-struct Ring {
-    id: u32,
-    count: u32,
-    head: AtomicU32,
-    tail: AtomicU32,
-    magic: u32,
-    compatible: u32,
-    incompatible: u32,
-    header_length: u32,
-}
-
-const MAGIC: u32 = 0xa10a_10a1;
-
 /// Through the page cache: done when submitted, and reaped in order.
 pub fn buffered(place: &Place, ledger: &mut Ledger) -> Result<()> {
     let files = (place.source()?, place.create("target", 0)?);
@@ -86,7 +31,11 @@ pub fn user_reaped(place: &Place, ledger: &mut Ledger) -> Result<()> {
     go(&files, CHUNK, Queue::reap_in_memory, ledger)
 }
 
-type Reap = fn(&Queue, usize) -> Result<Vec<Event>>;
+/// Fetched by another thread than the one that submits.
+pub fn other_reaper(place: &Place, ledger: &mut Ledger) -> Result<()> {
+    let files = (place.source()?, place.create("target", 0)?);
+    go(&files, CHUNK, Queue::reap_elsewhere, ledger)
+}
 
 fn go(
     (source, target): &(Subject, Subject),
@@ -101,11 +50,15 @@ fn go(
     for (read, write) in [(PREAD, PWRITE), (PREADV, PWRITEV)] {
         let offsets: Vec<usize> = (0..=LENGTH.div_ceil(chunk)).map(|at| at * chunk).collect();
         for offsets in offsets.chunks(DEPTH) {
-            for event in queue.all(source, read, offsets, &mut buffers, reap)? {
+            let reaped = queue.all(source, read, offsets, &mut buffers, reap)?;
+            ledger.reaped_by(reaped.by);
+            for event in reaped.events {
                 let got = u64::try_from(event.result)?;
                 ledger.read(&source.path, got);
             }
-            for event in queue.all(target, write, offsets, &mut buffers, reap)? {
+            let reaped = queue.all(target, write, offsets, &mut buffers, reap)?;
+            ledger.reaped_by(reaped.by);
+            for event in reaped.events {
                 let put = u64::try_from(event.result)?;
                 ledger.write(&target.path, put);
             }
@@ -113,139 +66,14 @@ fn go(
     }
     // At no multiple of anything: fails without the page cache, mostly as it completes.
     let mut odd: Vec<_> = (0..1).map(|_| Aligned::of(0, 101)).collect();
-    if let Ok(events) = queue.all(source, PREAD, &[3], &mut odd, reap) {
-        for got in events
-            .iter()
-            .filter_map(|event| u64::try_from(event.result).ok())
-        {
+    if let Ok(reaped) = queue.all(source, PREAD, &[3], &mut odd, reap) {
+        ledger.reaped_by(reaped.by);
+        let results = reaped.events.iter().map(|event| event.result);
+        for got in results.filter_map(|result| u64::try_from(result).ok()) {
             ledger.read(&source.path, got);
         }
     }
     let refused = queue.all(target, PREAD, &[0], &mut buffers, reap);
     ensure!(refused.is_err(), "it was not open to be read");
     Ok(())
-}
-
-/// A context of the kernel.
-struct Queue(u64);
-
-impl Queue {
-    fn new(ledger: &mut Ledger) -> Result<Option<Self>> {
-        let mut id = 0_u64;
-        // SAFETY: the kernel writes one word, which is there.
-        let made = unsafe { libc::syscall(libc::SYS_io_setup, DEPTH as c_long, &raw mut id) };
-        if let Err(error) = result(made as isize) {
-            ledger.untried(format!("io_setup: {error}"));
-            return Ok(None);
-        }
-        Ok(Some(Self(id)))
-    }
-
-    /// Does one operation at each offset, all at once.
-    fn all(
-        &self,
-        file: &Subject,
-        operation: u16,
-        offsets: &[usize],
-        buffers: &mut [Aligned],
-        reap: Reap,
-    ) -> Result<Vec<Event>> {
-        let mut vectors: Vec<_> = buffers
-            .iter_mut()
-            .map(|buffer| iovec {
-                iov_base: buffer.as_mut_ptr().cast(),
-                iov_len: buffer.len(),
-            })
-            .collect();
-        let mut controls = Vec::new();
-        for (offset, vector) in offsets.iter().zip(&mut vectors) {
-            let (buffer, length) = match operation {
-                PREADV | PWRITEV => (&raw const *vector as u64, 1),
-                _ => (vector.iov_base as u64, vector.iov_len as u64),
-            };
-            controls.push(Control {
-                data: controls.len() as u64,
-                operation,
-                fd: u32::try_from(file.fd())?,
-                buffer,
-                length,
-                offset: i64::try_from(*offset)?,
-                ..Control::default()
-            });
-        }
-        let pointers: Vec<_> = controls.iter().map(|control| &raw const *control).collect();
-        let count = pointers.len();
-        // SAFETY: all that is pointed to lives until all is reaped below.
-        let submitted = unsafe {
-            libc::syscall(
-                libc::SYS_io_submit,
-                self.0,
-                count as c_long,
-                pointers.as_ptr(),
-            )
-        };
-        let submitted = usize::try_from(result(submitted as isize)?)?;
-        let events = reap(self, submitted)?;
-        ensure!(submitted == count, "{submitted} of {count} were submitted");
-        Ok(events)
-    }
-
-    fn reap(&self, count: usize) -> Result<Vec<Event>> {
-        let mut events = vec![Event::default(); count];
-        let mut limit = timespec {
-            tv_sec: i64::try_from(DEADLINE.as_secs())?,
-            tv_nsec: 0,
-        };
-        let at_least = count as c_long;
-        // SAFETY: there is room for as many events, and the time is there.
-        let got = unsafe {
-            libc::syscall(
-                libc::SYS_io_getevents,
-                self.0,
-                at_least,
-                at_least,
-                events.as_mut_ptr(),
-                &raw mut limit,
-            )
-        };
-        let got = result(got as isize)?;
-        ensure!(got == count as u64, "{got} of {count} within {DEADLINE:?}");
-        Ok(events)
-    }
-
-    fn reap_in_memory(&self, count: usize) -> Result<Vec<Event>> {
-        let ring = std::ptr::with_exposed_provenance::<Ring>(usize::try_from(self.0)?);
-        // SAFETY: the kernel keeps it there, mapped, as long as the context lives.
-        let header = unsafe { &*ring };
-        ensure!(header.magic == MAGIC, "the ring is not as expected");
-        let deadline = Instant::now() + DEADLINE;
-        let mut events = Vec::new();
-        while events.len() < count {
-            let head = header.head.load(Ordering::Relaxed);
-            if head == header.tail.load(Ordering::Acquire) {
-                if Instant::now() > deadline {
-                    bail!("{} of {count} within {DEADLINE:?}", events.len());
-                }
-                std::thread::yield_now();
-                continue;
-            }
-            // SAFETY: events follow the header; the head is one of them, and it is filled.
-            let event = unsafe {
-                let first = ring.cast::<u8>().add(header.header_length as usize);
-                first.cast::<Event>().add(head as usize).read_volatile()
-            };
-            events.push(event);
-            header
-                .head
-                .store((head + 1) % header.count, Ordering::Release);
-        }
-        Ok(events)
-    }
-}
-
-impl Drop for Queue {
-    fn drop(&mut self) {
-        // SAFETY: takes an integer. It fails only when that is no context.
-        unsafe { libc::syscall(libc::SYS_io_destroy, self.0) };
-    }
 }

@@ -17,6 +17,8 @@ pub struct Done {
     pub pid: u32,
     /// And thread of it; none when a thread of the kernel's choice did it.
     pub tid: Option<u32>,
+    /// The thread that fetched the results, if it was another.
+    pub reaper: Option<u32>,
     /// The file.
     pub path: PathBuf,
     /// How much.
@@ -53,13 +55,17 @@ impl Report {
     }
 }
 
+/// Process, thread, reaper and file.
+type Key = (u32, Option<u32>, Option<u32>, PathBuf);
+
 /// Sums by file.
 pub struct Ledger {
     way: &'static str,
     pid: u32,
     tid: Option<u32>,
+    reaper: Option<u32>,
     more_pids: Vec<u32>,
-    done: BTreeMap<(u32, Option<u32>, PathBuf), Moved>,
+    done: BTreeMap<Key, Moved>,
     untried: Vec<Untried>,
 }
 
@@ -70,6 +76,7 @@ impl Ledger {
             way,
             pid: std::process::id(),
             tid: Some(this_tid()),
+            reaper: None,
             more_pids: Vec::new(),
             done: BTreeMap::new(),
             untried: Vec::new(),
@@ -79,6 +86,11 @@ impl Ledger {
     /// From here on a thread of the kernel works for this one.
     pub fn any_thread(&mut self) {
         self.tid = None;
+    }
+
+    /// This thread has fetched the results of what comes next.
+    pub fn reaped_by(&mut self, tid: Option<u32>) {
+        self.reaper = tid;
     }
 
     /// A read that did not fail.
@@ -107,7 +119,7 @@ impl Ledger {
     }
 
     fn add(&mut self, path: &Path, counts: Counts, extra: Extra) {
-        let key = (self.pid, self.tid, path.to_owned());
+        let key = (self.pid, self.tid, self.reaper, path.to_owned());
         *self.done.entry(key).or_default() += Moved { counts, extra };
     }
 
@@ -133,10 +145,12 @@ impl Ledger {
         self.more_pids.push(self.pid);
         self.more_pids.sort_unstable();
         self.more_pids.dedup();
-        let done = self.done.into_iter().map(|((pid, tid, path), moved)| Done {
+        let done = self.done.into_iter();
+        let done = done.map(|((pid, tid, reaper, path), moved)| Done {
             way: self.way.to_owned(),
             pid,
             tid,
+            reaper,
             path,
             moved,
         });

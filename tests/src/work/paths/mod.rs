@@ -5,6 +5,7 @@
 //! nothing but the way itself is done to them.
 
 mod aio;
+mod aio_queue;
 mod aligned;
 mod calls;
 mod copies;
@@ -12,6 +13,7 @@ mod large;
 mod ledger;
 mod mapped;
 pub mod opens;
+mod opens_unnamed;
 mod place;
 mod programs;
 mod uring;
@@ -28,7 +30,7 @@ use nix::unistd::{ForkResult, fork};
 
 use super::protocol::{bound_lifetime, ready, say};
 use ledger::Ledger;
-pub use ledger::{Report, Untried};
+pub use ledger::{Done, Report, Untried};
 use place::Place;
 
 /// Bytes of a file that is read: no multiple of anything.
@@ -74,6 +76,7 @@ const WAYS: &[Way] = &[
     way("uring_sqpoll", place::source, uring::sqpoll),
     way("aio", place::source, aio::buffered),
     way("aio_direct", place::source, aio::direct),
+    way("aio_other_reaper", place::source, aio::other_reaper),
     way("aio_user_reaped", place::source, aio::user_reaped),
     way("sendfile", place::source, copies::sendfile),
     way("splice", place::source, copies::splice),
