@@ -32,6 +32,16 @@ impl Here {
         })
     }
 
+    /// Of a test.
+    #[cfg(test)]
+    pub fn of(backend: Backend, kernel: (u32, u32), unseen: &[&str]) -> Self {
+        Self {
+            backend,
+            kernel,
+            unseen: unseen.iter().map(|name| (*name).to_owned()).collect(),
+        }
+    }
+
     /// Whether a way is a gap: the header names it, and it may. That it must not is an error.
     pub fn is_gap(&self, way: &str) -> Result<bool> {
         let Some(name) = name(way) else {
@@ -111,24 +121,16 @@ fn version(release: &str) -> Option<(u32, u32)> {
 mod tests {
     use super::{Backend, Here, version};
 
-    fn here(backend: Backend, kernel: (u32, u32), unseen: &[&str]) -> Here {
-        Here {
-            backend,
-            kernel,
-            unseen: unseen.iter().map(|name| (*name).to_owned()).collect(),
-        }
-    }
-
     #[test]
     fn only_what_is_named_and_may_be_is_a_gap() {
-        let old = here(Backend::Fentry, (5, 10), &["io_uring", "vectors", "mapped"]);
+        let old = Here::of(Backend::Fentry, (5, 10), &["io_uring", "vectors", "mapped"]);
         let gap = |here: &Here, way| here.is_gap(way).ok();
         assert_eq!(gap(&old, "uring_sqpoll"), Some(true));
         assert_eq!(gap(&old, "vectors"), None);
         assert_eq!(gap(&old, "plain"), Some(false));
         assert_eq!(gap(&old, "mapped_reads"), Some(true));
         assert_eq!(gap(&old, "mapped_writes"), Some(false));
-        let new = here(Backend::Syscall, (6, 1), &["io_uring", "reflink"]);
+        let new = Here::of(Backend::Syscall, (6, 1), &["io_uring", "reflink"]);
         assert_eq!(gap(&new, "uring"), None);
         assert_eq!(gap(&new, "reflink"), Some(true));
         assert_eq!(gap(&new, "kernel_reads"), Some(false));

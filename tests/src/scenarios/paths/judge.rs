@@ -1,13 +1,13 @@
 //! What a workload did against what `top` said, way by way.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Result, bail};
 
 use super::gaps::Here;
 use crate::counts::{Moved, compare};
-use crate::harness::{Context, Io, Skip};
+use crate::harness::{Io, Skip};
 use crate::work::{PathsReport, Untried};
 
 /// Whether pipes and sockets are shown too. The workloads do not count those.
@@ -27,10 +27,10 @@ struct Sums {
     seen: BTreeMap<Key, Moved>,
 }
 
-/// Fails unless each way was seen exactly, by thread and file, or is a gap and was not seen at all.
+/// Of what is in `dir` or was done by the workload: fails unless each way was seen exactly, by thread and file, or is a gap and was not seen at all.
 /// Prints the figures first, and what could not be tried.
 pub fn judge(
-    context: &Context,
+    dir: &Path,
     here: &Here,
     suffix: &str,
     report: &PathsReport,
@@ -54,7 +54,7 @@ pub fn judge(
     for row in rows {
         let path = row.path();
         let Some((way, any_thread)) = path.as_ref().and_then(|path| way_of.get(path)) else {
-            if is_stray(context, report, row, all_files) {
+            if is_stray(dir, report, row, all_files) {
                 wrong.push(format!("was not touched: {row:?}"));
             }
             continue;
@@ -82,9 +82,9 @@ pub fn judge(
 }
 
 /// Whether a row is of the workload, or in its directory, though it did not touch the file.
-fn is_stray(context: &Context, report: &PathsReport, row: &Io, all_files: AllFiles) -> bool {
+fn is_stray(dir: &Path, report: &PathsReport, row: &Io, all_files: AllFiles) -> bool {
     let path = row.path();
-    if path.is_some_and(|path| path.starts_with(context.dir())) {
+    if path.is_some_and(|path| path.starts_with(dir)) {
         return true;
     }
     let channel = matches!(row.file_type.as_deref(), Some("fifo" | "socket"));
@@ -110,5 +110,66 @@ impl Sums {
             true => bail!("named as not seen, but reported: {:?}", self.seen),
             false => compare(&self.done, &self.seen),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use anyhow::Result;
+
+    use super::{AllFiles, judge};
+    use crate::cli::Backend;
+    use crate::harness::Io;
+    use crate::scenarios::paths::gaps::Here;
+    use crate::work::PathsReport;
+
+    const DONE: &str = r#"{"pids":[7],"untried":[],"done":[
+        {"way":"plain","pid":7,"tid":8,"reaper":null,"path":"/d/plain/a","reads":2,"writes":0,
+         "read_bytes":5,"write_bytes":0},
+        {"way":"reflink","pid":7,"tid":8,"reaper":null,"path":"/d/reflink/a","reads":0,"writes":0,
+         "read_bytes":0,"write_bytes":0,"cloned_bytes":9}]}"#;
+
+    fn row(tid: u32, path: &str, reads: u64, bytes: u64, cloned: u64) -> Result<Io> {
+        Io::parse(&format!(
+            r#"{{"pid":7,"tid":{tid},"path":"{path}","reads":{reads},"writes":0,"read_bytes":{bytes},
+                "write_bytes":0,"cloned_bytes":{cloned},"file_type":"regular"}}"#
+        ))
+    }
+
+    fn is_good(backend: Backend, unseen: &[&str], rows: &[Io]) -> Result<bool> {
+        let here = Here::of(backend, (6, 12), unseen);
+        let report: PathsReport = serde_json::from_str(DONE)?;
+        Ok(judge("/d".as_ref(), &here, "", &report, rows, AllFiles::No).is_ok())
+    }
+
+    #[test]
+    fn all_of_it_and_nothing_else() -> Result<()> {
+        let one = || row(8, "/d/plain/a", 1, 2, 0);
+        let rest = || row(8, "/d/plain/a", 1, 3, 0);
+        let clone = || row(8, "/d/reflink/a", 0, 0, 9);
+        let all = |rows: &[Io]| is_good(Backend::Fentry, &[], rows);
+        assert!(all(&[one()?, rest()?, clone()?])?);
+        assert!(!all(&[one()?, clone()?])?, "not all");
+        assert!(!all(&[one()?, rest()?, rest()?, clone()?])?, "twice");
+        assert!(!all(&[one()?, rest()?])?, "not named");
+        let other = row(9, "/d/plain/a", 1, 3, 0)?;
+        assert!(!all(&[one()?, other, clone()?])?, "another thread");
+        for path in ["/d/plain/b", "/elsewhere"] {
+            let stray = row(8, path, 1, 1, 0)?;
+            assert!(!all(&[one()?, rest()?, clone()?, stray])?, "{path}");
+        }
+        Ok(())
+    }
+
+    #[test]
+    fn a_gap_is_empty() -> Result<()> {
+        let plain = || row(8, "/d/plain/a", 2, 5, 0);
+        let clone = || row(8, "/d/reflink/a", 0, 0, 9);
+        let unseen = ["reflink"];
+        assert!(is_good(Backend::Kprobe, &unseen, &[plain()?])?);
+        assert!(!is_good(Backend::Kprobe, &unseen, &[plain()?, clone()?])?);
+        assert!(is_good(Backend::Kprobe, &[], &[plain()?, clone()?])?);
+        assert!(!is_good(Backend::Fentry, &unseen, &[plain()?])?);
+        Ok(())
     }
 }

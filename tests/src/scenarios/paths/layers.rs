@@ -59,7 +59,7 @@ fn layers(context: &Context) -> Result<()> {
     let (report, mut seen, here) = watch(context, overlay.path(), &["plain"], &["--layers"], &[])?;
     let (lower, own) = seen.rows.drain(..).partition(|row| row.layer.is_some());
     seen.rows = lower;
-    judge(context, &here, "/layers", &report, &own, AllFiles::No)?;
+    judge(context.dir(), &here, "/layers", &report, &own, AllFiles::No)?;
 
     let mut done = BTreeMap::new();
     for part in &report.done {

@@ -182,7 +182,7 @@ fn go(
         true => AllFiles::Yes,
         false => AllFiles::No,
     };
-    judge(context, &here, suffix, &report, &seen.rows, all_files)
+    judge(context.dir(), &here, suffix, &report, &seen.rows, all_files)
 }
 
 /// What was done, what was seen, and what need not be.
