@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Result, bail};
 
 use super::gaps::Here;
-use crate::counts::{Moved, compare};
+use crate::counts::{Counts, Moved, compare};
 use crate::harness::{Io, Skip};
 use crate::work::{PathsReport, Untried};
 
@@ -86,6 +86,10 @@ fn is_stray(dir: &Path, report: &PathsReport, row: &Io, all_files: AllFiles) -> 
     let path = row.path();
     if path.is_some_and(|path| path.starts_with(dir)) {
         return true;
+    }
+    // The program and its libraries are mapped too.
+    if row.counts == Counts::ZERO && row.extra.cloned_bytes == 0 {
+        return false;
     }
     let channel = matches!(row.file_type.as_deref(), Some("fifo" | "socket"));
     if channel && all_files == AllFiles::Yes {
