@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, ensure};
@@ -71,13 +72,13 @@ fn layers(context: &Context) -> Result<()> {
     for row in &seen.rows {
         ensure!(row.layer.as_deref() == Some("lower"), "layer: {row:?}");
         let path = row.path().with_context(|| format!("no path: {row:?}"))?;
-        ensure!(
-            !path.starts_with(overlay.path()),
-            "the merged path: {row:?}"
-        );
         // Other processes may use another overlay or loop device.
         if row.pid.is_some_and(|pid| report.pids.contains(&pid)) {
-            let key = (row.pid, row.tid, in_layer(&path)?);
+            let name = in_layer(&path)?;
+            // Before 6.5 the kernel gives the file below the merged path, but not its inode.
+            let upper = fs::metadata(context.dir().join("upper").join(&name))?;
+            ensure!(row.ino == Some(upper.ino()), "not the upper file: {row:?}");
+            let key = (row.pid, row.tid, name);
             *below.entry(key).or_insert(Moved::default()) += bytes(row.moved());
         }
     }
