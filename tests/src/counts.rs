@@ -97,11 +97,79 @@ impl fmt::Display for Counts {
     }
 }
 
+/// What happened to a file otherwise than by operations.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Extra {
+    /// Bytes that came into the file by sharing another file's blocks.
+    pub cloned_bytes: u64,
+    /// Page faults that read the file through a mapping.
+    pub map_reads: u64,
+    /// First writes to pages of a shared mapping.
+    pub map_writes: u64,
+}
+
+/// All that happened to a file.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Moved {
+    /// Operations.
+    #[serde(flatten)]
+    pub counts: Counts,
+    /// And the rest.
+    #[serde(flatten)]
+    pub extra: Extra,
+}
+
+impl Moved {
+    /// One figure for a table: bytes, or the pages of mappings.
+    pub fn figure(self) -> u64 {
+        let Extra {
+            cloned_bytes,
+            map_reads,
+            map_writes,
+        } = self.extra;
+        self.counts.read_bytes + self.counts.write_bytes + cloned_bytes + map_reads + map_writes
+    }
+}
+
+impl AddAssign for Extra {
+    fn add_assign(&mut self, other: Self) {
+        self.cloned_bytes += other.cloned_bytes;
+        self.map_reads += other.map_reads;
+        self.map_writes += other.map_writes;
+    }
+}
+
+impl AddAssign for Moved {
+    fn add_assign(&mut self, other: Self) {
+        self.counts += other.counts;
+        self.extra += other.extra;
+    }
+}
+
+impl Sum for Moved {
+    fn sum<I: Iterator<Item = Self>>(moved: I) -> Self {
+        let mut sum = Self::default();
+        moved.for_each(|moved| sum += moved);
+        sum
+    }
+}
+
+impl fmt::Display for Moved {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.counts)?;
+        if self.extra != Extra::default() {
+            write!(f, ", {:?}", self.extra)?;
+        }
+        Ok(())
+    }
+}
+
 /// Compares what was reported with what was done, and tells every difference
 /// up to a number that a person reads.
-pub fn compare<K: Ord + fmt::Debug>(
-    done: &BTreeMap<K, Counts>,
-    reported: &BTreeMap<K, Counts>,
+pub fn compare<K: Ord + fmt::Debug, V: PartialEq + fmt::Display>(
+    done: &BTreeMap<K, V>,
+    reported: &BTreeMap<K, V>,
 ) -> Result<()> {
     const TOLD: usize = 20;
     let mut wrong = Vec::new();

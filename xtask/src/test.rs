@@ -1,5 +1,6 @@
 //! `cargo xtask test`: everything that has to pass, in the order from quick to slow.
 
+mod accuracy;
 mod cells;
 mod matrix;
 mod queue;

@@ -1,7 +1,7 @@
 //! The NDJSON records of iotrace, read as a stranger would: from the contract,
 //! with no code of iotrace's.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
 use std::os::unix::ffi::OsStringExt;
 use std::path::PathBuf;
@@ -12,7 +12,7 @@ use base64::engine::general_purpose::STANDARD;
 use serde::Deserialize;
 
 use super::is_harmful;
-use crate::counts::Counts;
+use crate::counts::{Counts, Extra, Moved};
 
 /// What every line has.
 #[derive(Debug, Deserialize)]
@@ -57,6 +57,8 @@ pub struct Header {
     pub kernel: String,
     /// The subcommand.
     pub command: String,
+    /// Ways into a file that are not seen, by their names.
+    pub unseen: Option<BTreeSet<String>>,
 }
 
 /// The last record.
@@ -76,6 +78,9 @@ pub struct Tick {
     /// All operations of the interval (`top` only).
     #[serde(flatten)]
     pub total: Option<Counts>,
+    /// What is not operations (`top` only).
+    #[serde(flatten)]
+    pub extra: Extra,
     /// Those that have no row (`top` only).
     pub overflow: Option<Counts>,
     /// What was lost, by cause.
@@ -112,9 +117,14 @@ pub struct Io {
     pub file_type: Option<String>,
     /// Number of files, in a row that is summed over files.
     pub files: Option<u64>,
+    /// What a file system or device below did, for `lower`.
+    pub layer: Option<String>,
     /// Operations of the interval.
     #[serde(flatten)]
     pub counts: Counts,
+    /// What is not operations.
+    #[serde(flatten)]
+    pub extra: Extra,
 }
 
 impl Io {
@@ -137,6 +147,14 @@ impl Io {
     pub fn comm(&self) -> Option<OsString> {
         exact(self.comm.as_deref(), self.comm_b64.as_deref()).ok()?
     }
+
+    /// All that happened.
+    pub fn moved(&self) -> Moved {
+        Moved {
+            counts: self.counts,
+            extra: self.extra,
+        }
+    }
 }
 
 /// One open, successful or not.
@@ -152,6 +170,8 @@ pub struct Open {
     comm_b64: Option<String>,
     /// The new descriptor.
     pub fd: Option<i32>,
+    /// How it was opened, if not by a call that names a path.
+    pub via: Option<String>,
     /// Why there is none.
     pub errno: Option<i32>,
     /// The name of that error.
@@ -178,6 +198,8 @@ impl Open {
         exact(open.path.as_deref(), open.path_b64.as_deref()).context("path")?;
         match (open.fd, open.errno, &open.error, open.created) {
             (Some(_), None, None, Some(_)) | (None, Some(_), Some(_), None) => Ok(open),
+            // The kernel opens a program for itself.
+            (None, None, None, _) if open.via.as_deref() == Some("exec") => Ok(open),
             _ => bail!("neither a successful nor a failed open: {line}"),
         }
     }

@@ -7,7 +7,7 @@ use anyhow::{Context as _, Result, anyhow, bail, ensure};
 use super::losses::{Losses, ROWS_FULL};
 use super::record::{End, Io, Tick, parse};
 use super::tracer::Sink;
-use crate::counts::Counts;
+use crate::counts::{Counts, Moved};
 
 /// Losses that any process on the machine may cause while everybody is traced.
 pub const OF_OTHERS: &[&str] = &["fd_gone", "name_unreadable", "path_cut"];
@@ -31,7 +31,7 @@ pub struct Rows {
 struct Interval {
     count: u64,
     keys: BTreeSet<String>,
-    sum: Counts,
+    sum: Moved,
 }
 
 impl Rows {
@@ -86,19 +86,20 @@ impl Rows {
 
     fn row(&mut self, row: Io) -> Result<()> {
         ensure!(
-            row.counts != Counts::ZERO,
+            row.moved() != Moved::default(),
             "a row in which nothing happened: {row:?}"
         );
         let key = format!(
-            "pid {:?}, tid {:?}, dev {:?}, ino {:?}, gen {:?}, path {:?}",
+            "pid {:?}, tid {:?}, dev {:?}, ino {:?}, gen {:?}, layer {:?}, path {:?}",
             row.pid,
             row.tid,
             row.dev,
             row.ino,
             row.generation,
+            row.layer,
             row.path()
         );
-        self.interval.sum += row.counts;
+        self.interval.sum += row.moved();
         self.interval.count += 1;
         if !self.interval.keys.insert(key) && !self.ids_are_reused {
             bail!("two rows for one thread and file in one tick: {row:?}");
@@ -114,10 +115,16 @@ impl Rows {
             .overflow
             .ok_or_else(|| anyhow!("a tick without overflow"))?;
         ensure!(
-            total == rows.sum + overflow,
+            total == rows.sum.counts + overflow,
             "not conserved: the tick says {total}; its {} rows {}; overflow {overflow}",
             rows.count,
             rows.sum
+        );
+        ensure!(
+            tick.extra == rows.sum.extra || overflow != Counts::ZERO,
+            "not conserved: the tick says {:?}; its rows {:?}",
+            tick.extra,
+            rows.sum.extra
         );
         ensure!(
             tick.rows == Some(rows.count),

@@ -1,6 +1,7 @@
 //! `iotrace … --json`: started, waited for, stopped, and its records taken in
 //! as they come.
 
+use std::collections::BTreeSet;
 use std::io::{BufRead, BufReader, Read};
 use std::process::{Command, Stdio};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
@@ -113,6 +114,14 @@ impl<S: Sink> Tracer<S> {
     /// The process, to send signals to.
     pub fn process(&self) -> &Process {
         &self.process
+    }
+
+    /// Ways into a file that it says it does not see.
+    pub fn unseen(&self) -> Result<BTreeSet<String>> {
+        let state = lock(&self.shared.state);
+        let header = state.header.as_ref().context("no header")?;
+        let unseen = header.unseen.clone();
+        unseen.context("the header has no `unseen`")
     }
 
     /// Waits until the sink has what is looked for.

@@ -23,6 +23,7 @@ mod maps;
 mod mix;
 mod names_lost;
 mod own_process;
+mod paths;
 mod pid_namespace;
 mod pread;
 mod privileges;
@@ -59,6 +60,7 @@ pub fn all() -> impl Iterator<Item = &'static Scenario> {
         service_opens::SCENARIOS,
         tables::SCENARIOS,
         pread::SCENARIOS,
+        paths::SCENARIOS,
         hostile_names::SCENARIOS,
         cut_paths::SCENARIOS,
         compat::SCENARIOS,

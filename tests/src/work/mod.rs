@@ -14,6 +14,7 @@ mod gone;
 mod guest;
 mod mixed;
 pub mod names;
+mod paths;
 mod pid_namespace;
 mod pread;
 mod protocol;
@@ -31,6 +32,8 @@ pub use files::written_by as bytes_of_file;
 pub use flood::Report as FloodReport;
 pub use guest::INTERRUPTED;
 pub use mixed::{DIRECTORIES as MIXED_DIRECTORIES, Report as MixedReport, Touched};
+pub use paths::opens::{Opened, Report as OpenPathsReport};
+pub use paths::{Done as PathDone, Report as PathsReport, Untried};
 pub use pid_namespace::CHILD as NAMESPACE_CHILD;
 pub use protocol::Report;
 pub use random::Random;
@@ -68,6 +71,10 @@ pub enum Work {
     Guest(guest::Options),
     /// Everything at once, at random.
     Anger(anger::Options),
+    /// Every way into a file.
+    Paths(paths::Options),
+    /// Every kind of open.
+    OpenPaths(paths::opens::Options),
     /// Run a command as the first process of a new PID namespace.
     PidNamespace(pid_namespace::Options),
 }
@@ -90,6 +97,8 @@ impl Work {
             Self::Files(options) => files::run(&options),
             Self::Mixed(options) => mixed::run(&options),
             Self::Anger(options) => anger::run(&options),
+            Self::Paths(options) => paths::run(&options),
+            Self::OpenPaths(options) => paths::opens::run(&options),
             Self::Guest(options) => return guest::run(&options),
             Self::PidNamespace(options) => return pid_namespace::run(&options),
         }?;

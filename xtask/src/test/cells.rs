@@ -5,7 +5,7 @@ use std::fmt;
 use crate::arch::Arch;
 
 /// Every kernel is asked for each of them, the best first.
-const BACKENDS: &[&str] = &["fentry", "kprobe", "syscall"];
+pub const BACKENDS: &[&str] = &["fentry", "kprobe", "syscall"];
 
 /// A kernel, and the backends that it does not allow.
 struct Kernel {
@@ -76,6 +76,8 @@ pub const SUBSET: &[&str] = &[
     // Counts of reads and writes, by two kinds of programs, and in a tight loop.
     "temp_file_service",
     "pread_two_million",
+    // Every way into a file: their system calls, and the kernel's functions behind them.
+    "paths_",
     // Opens with their flags, modes, descriptors and errors.
     "service_opens",
     "failed_opens",

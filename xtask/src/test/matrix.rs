@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 
+use super::accuracy::{self, Accuracy};
 use super::cells::{Cell, cells};
 use super::queue;
 use super::results::{self, CellResult};
@@ -76,6 +77,7 @@ pub fn run(all_scenarios: bool, only: &[String], tally: &mut Tally) -> Result<()
     let results: Vec<_> = done.into_iter().filter_map(|done| done.result).collect();
     if results.len() == in_all {
         results::save(&results)?;
+        accuracy::save(&results)?;
     }
     if !bad.is_empty() {
         bail!(
@@ -135,6 +137,7 @@ fn judge(cell: &Cell, output: &str, code: u8) -> (Option<CellResult>, Result<()>
         tally,
         failed: tally::failed(output).map(str::to_owned).collect(),
         skipped: tally::skipped(output).map(owned).collect(),
+        accuracy: Accuracy::of(output),
     };
     (Some(result), tally.judge(Some(code.into())))
 }

@@ -1,4 +1,4 @@
-//! The table of results in docs/kernels.md.
+//! The table of results in docs/kernels.md, and how such a table is put into a file.
 //!
 //! It says nothing of times, so that a run with the same outcome leaves the file as it is.
 
@@ -7,6 +7,7 @@ use std::fs;
 
 use anyhow::{Context, Result};
 
+use super::accuracy::Accuracy;
 use super::cells::Cell;
 use super::tally::Tally;
 use crate::process::write;
@@ -26,22 +27,29 @@ pub struct CellResult {
     pub failed: Vec<String>,
     /// Names and reasons.
     pub skipped: Vec<(String, String)>,
+    pub accuracy: Accuracy,
 }
 
 /// Writes the table of a complete run.
 pub fn save(results: &[CellResult]) -> Result<()> {
-    let path = workspace::root().join(FILE);
-    let old = fs::read_to_string(&path).with_context(|| format!("cannot read {FILE}"))?;
-    let new = replace(&old, &render(results))
-        .with_context(|| format!("{FILE} has not the two markers of the table"))?;
+    write_table(FILE, &render(results))
+}
+
+/// Puts a table between the two markers of a file.
+pub fn write_table(file: &str, table: &str) -> Result<()> {
+    let path = workspace::root().join(file);
+    let old = fs::read_to_string(&path).with_context(|| format!("cannot read {file}"))?;
+    let new = replace(&old, table)
+        .with_context(|| format!("{file} has not the two markers of the table"))?;
     if new != old {
-        eprintln!("xtask: writing the results to {FILE}");
+        eprintln!("xtask: writing the results to {file}");
         write(&path, new)?;
     }
     Ok(())
 }
 
-fn replace(text: &str, table: &str) -> Option<String> {
+/// The text with another table; nothing when it has not the markers.
+pub fn replace(text: &str, table: &str) -> Option<String> {
     let (before, rest) = text.split_once(BEGIN)?;
     let (_, after) = rest.split_once(END)?;
     Some(format!("{before}{BEGIN}\n{table}\n{END}{after}"))
@@ -86,7 +94,7 @@ fn render(results: &[CellResult]) -> String {
 }
 
 /// One line for each thing, with the cells that it is said of.
-fn list(
+pub fn list(
     text: &mut String,
     title: &str,
     lines: impl Iterator<Item = (String, Cell)>,
@@ -134,6 +142,7 @@ mod tests {
             },
             failed: failed.iter().map(|name| (*name).to_owned()).collect(),
             skipped: vec![("s".into(), "why".into())],
+            accuracy: Accuracy::default(),
         }
     }
 
