@@ -39,6 +39,9 @@ pub enum Feature {
     Exec,
     /// Lower layers.
     Layers,
+    /// The path by which the user knows a file that an overlay opened (6.6 and newer; before, it is
+    /// that of the file).
+    UserPath,
     /// The kernel's own account of what a thread reads from storage and dirties.
     Storage,
 }
@@ -173,6 +176,12 @@ layout! {
     uring_how_mode = "io_open.how.mode", UringOpens;
     /// Not 0 when the file goes into a table of the ring, without a descriptor.
     uring_slot = "io_open.file_slot", UringOpens;
+    /// Mount of that path.
+    user_mnt = "backing_file.user_path.mnt", UserPath;
+    /// Its directory entry.
+    user_dentry = "backing_file.user_path.dentry", UserPath;
+    /// Inode of a directory entry.
+    dentry_inode = "dentry.d_inode", Mapped;
     /// Credentials.
     task_cred = "task_struct.cred", Uring;
     /// Real user id.

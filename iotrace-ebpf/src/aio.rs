@@ -75,6 +75,7 @@ pub fn ends(request: u64, file: Ptr, result: i64) -> Result<(), Loss> {
         },
         // The request lets go of it only afterwards.
         held: true,
+        below: false,
     };
     let op = if begun.write == 0 {
         Op::Read

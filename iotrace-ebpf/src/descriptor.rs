@@ -50,6 +50,7 @@ pub fn transfer(hook: Hook, task: &Task, fd: u32, ops: Ops, uses: Uses) {
                 address,
                 inode,
                 held: false,
+                below: false,
             };
             pending::transfer(hook, task, &file, ops, uses);
         }

@@ -19,8 +19,17 @@ pub struct Inode {
 #[inline(always)]
 pub unsafe fn inode<R: Read>(file: Ptr) -> Result<Inode, Loss> {
     // SAFETY: members of file, inode and super_block at offsets from BTF.
+    unsafe { inode_at::<R>(R::load(file, offset!(file_inode))?) }
+}
+
+/// Reads identity and type of an inode.
+///
+/// # Safety
+/// `inode` points to a `struct inode` that `R` can read.
+#[inline(always)]
+pub unsafe fn inode_at<R: Read>(inode: Ptr) -> Result<Inode, Loss> {
+    // SAFETY: likewise.
     unsafe {
-        let inode: Ptr = R::load(file, offset!(file_inode))?;
         let sb: Ptr = R::load(inode, offset!(inode_sb))?;
         Ok(Inode {
             id: FileId {
@@ -48,6 +57,25 @@ pub unsafe fn is_lower<R: Read>(file: Ptr) -> Result<bool, Loss> {
     Ok(mode & FMODE_NOACCOUNT != 0)
 }
 
+/// Where the user sees a file that lies below another one.
+///
+/// # Safety
+/// `file` is the address of such a `struct file`.
+#[inline(always)]
+pub unsafe fn user_place(file: Ptr) -> Result<Place, Loss> {
+    if offset!(user_mnt) == ABSENT || offset!(user_dentry) == ABSENT {
+        // SAFETY: the caller vouches for the file.
+        return unsafe { place(file) };
+    }
+    // SAFETY: it is part of a `struct backing_file` (fs/file_table.c), at its begin.
+    unsafe {
+        Ok(Place {
+            mnt: Probe::load(file, offset!(user_mnt))?,
+            dentry: Probe::load(file, offset!(user_dentry))?,
+        })
+    }
+}
+
 /// A `struct file` that an operation went through.
 #[derive(Clone, Copy)]
 pub struct OpenFile {
@@ -56,6 +84,8 @@ pub struct OpenFile {
     /// The kernel function that is traced holds a reference to it. Otherwise
     /// another thread may have closed it, and its memory may be another file's.
     pub held: bool,
+    /// It lies below the file that the user knows, and is told by that one's name.
+    pub below: bool,
 }
 
 impl OpenFile {
@@ -64,6 +94,9 @@ impl OpenFile {
     pub fn place(&self) -> Result<Place, Loss> {
         // SAFETY: probe reads check the addresses.
         unsafe {
+            if self.below {
+                return user_place(self.address);
+            }
             let place = place(self.address)?;
             // Read first, checked afterwards: then the place is this file's.
             if !self.held && inode::<Probe>(self.address) != Ok(self.inode) {

@@ -114,6 +114,7 @@ pub fn name_all(hook: Hook) {
             address: file.address as Ptr,
             inode: file.inode,
             held: file.held != 0,
+            below: false,
         };
         if let Err(loss) = emit::name(hook, &file, epoch) {
             emit::lost(hook, loss);

@@ -102,6 +102,7 @@ fn transfer(hook: Hook, task: &Task, address: Ptr, op: Op, moved: u64) {
                 address,
                 inode,
                 held: true,
+                below: false,
             };
             let uses = match op {
                 Op::Read => Uses::Fetched,

@@ -74,6 +74,7 @@ pub fn on_held(hook: Hook, kind: RowKind, task: &Task, address: Ptr, ops: Ops) -
         address,
         inode,
         held: true,
+        below: false,
     };
     let counted = count::of_kind(hook, kind, task, &file, ops);
     if matches!(kind, RowKind::Own | RowKind::Mapped) {

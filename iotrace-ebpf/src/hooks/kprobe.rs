@@ -135,6 +135,7 @@ fn transfer_ends(ctx: &RawTracePointContext, args: &TransferArgs) -> Result<(), 
         },
         // The system call has let go of it.
         held: false,
+        below: false,
     };
     let task = Probe::current();
     let counted = count::transfer(Hook::Return, &task, &file, op, moved as u64);

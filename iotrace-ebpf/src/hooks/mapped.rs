@@ -5,9 +5,11 @@ use iotrace_common::{Hook, Loss, RowKind};
 
 use super::{end, fentry::on_held};
 use crate::{
-    count::{Op, Ops},
+    count::{self, Op, Ops},
+    file::{self, OpenFile},
     filter,
-    kernel::{Direct, Ptr, Read, offset},
+    kernel::{Direct, Probe, Ptr, Read, Task, offset},
+    storage,
 };
 
 // What comes of a fault (`enum vm_fault_reason`, include/linux/mm_types.h, 5.10 to 7.2).
@@ -62,5 +64,29 @@ fn fault(ctx: &FExitContext, hook: Hook, op: Op) -> Result<(), Loss> {
     if address.is_null() {
         return Ok(());
     }
+    // SAFETY: the mapping holds the file.
+    if unsafe { file::is_lower::<Direct>(address) }? {
+        return below(hook, &task, address, op);
+    }
     on_held(hook, RowKind::Mapped, &task, address, Ops::one(op, 0))
+}
+
+/// A file of an overlay is mapped as the file below it.
+#[inline(always)]
+fn below(hook: Hook, task: &Task, address: Ptr, op: Op) -> Result<(), Loss> {
+    // SAFETY: it is such a file; then members of dentry.
+    let inode = unsafe {
+        let entry = file::user_place(address)?.dentry;
+        file::inode_at::<Probe>(Probe::load(entry, offset!(dentry_inode))?)
+    }?;
+    let file = OpenFile {
+        address,
+        inode,
+        held: true,
+        below: true,
+    };
+    let ops = Ops::one(op, 0);
+    let counted = count::of_kind(hook, RowKind::Mapped, task, &file, ops);
+    storage::ended(hook, task, &file, true, true);
+    counted
 }

@@ -73,6 +73,7 @@ fn transfer(ctx: &RawTracePointContext) -> Result<(), Loss> {
             address,
             inode: file::inode::<Probe>(address)?,
             held: true,
+            below: false,
         }
     };
     count::transfer(Hook::Uring, &by, &file, op, moved as u64)

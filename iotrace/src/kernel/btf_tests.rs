@@ -53,8 +53,11 @@ fn every_field_is_found_on_every_kernel() {
     for data in [V5_10, V6_12, V7_2] {
         let btf = btf(data);
         for (path, feature, _) in Layout::FIELDS {
-            // One of these two.
-            if matches!(feature, Feature::UringTask | Feature::UringContext) {
+            // One of these two; and from 6.6 on.
+            if matches!(
+                feature,
+                Feature::UringTask | Feature::UringContext | Feature::UserPath
+            ) {
                 continue;
             }
             assert!(btf.offset(path).is_some(), "{path}");

@@ -182,7 +182,7 @@ fn examine(file: &TypeFile) -> Types {
 
 /// What each feature is to people, and what follows when it is missing. The fields
 /// of each: [`iotrace_common::Layout::FIELDS`].
-const PARTS: [(Feature, &str, &str); 16] = [
+const PARTS: [(Feature, &str, &str); 17] = [
     (
         Feature::Core,
         "counting and naming",
@@ -230,6 +230,11 @@ const PARTS: [(Feature, &str, &str); 16] = [
         Feature::UringOpens,
         "opens by io_uring",
         "opens by io_uring are not seen",
+    ),
+    (
+        Feature::UserPath,
+        "mapped files of overlays",
+        "they are told by the name of the file below",
     ),
     (Feature::Mapped, "mapped files", "--mmap shows nothing"),
     (Feature::Exec, "exec", "opens by exec are not seen"),

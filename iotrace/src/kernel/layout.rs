@@ -154,6 +154,8 @@ pub fn layout(btf: &Btf) -> (Layout, Vec<(&'static str, Feature)>) {
             None => missing.push((*path, *feature)),
         }
     }
+    // Where there is none, the file has it.
+    missing.retain(|(_, needed)| *needed != Feature::UserPath);
     // One of them is enough.
     for (one, other) in [
         (Feature::UringTask, Feature::UringContext),

@@ -133,12 +133,12 @@ fn try_backends(request: &Request) -> Result<Attached, Unavailable> {
                     groups.iter().any(|group| group.way == Some(*way))
                         && !hooks.refused.iter().any(|(refused, _)| refused == way)
                 };
-                let ways = ways::all(request.what).iter();
+                let ways = ways::all(request.what).into_iter();
                 return Ok(Attached {
                     ebpf,
                     backend,
                     refused,
-                    unseen: ways.filter(|way| !seen(way)).copied().collect(),
+                    unseen: ways.filter(|way| !seen(way)).collect(),
                     ways_refused: hooks.refused,
                     programs,
                     log: request.log,

@@ -28,6 +28,8 @@ pub enum Way {
     KernelReads,
     /// Mapped files.
     Mapped,
+    /// Files below others, when they are asked for.
+    Layers,
     /// 32-bit programs.
     Compat32,
     /// `open_by_handle_at`.
@@ -54,6 +56,7 @@ impl Way {
             Self::Reflink => "reflink",
             Self::KernelReads => "kernel_reads",
             Self::Mapped => "mapped",
+            Self::Layers => "layers",
             Self::Compat32 => "compat32",
             Self::Handles => "handles",
             Self::UringOpens => "io_uring_opens",
@@ -75,6 +78,7 @@ impl Way {
             Self::Reflink => "reflinks",
             Self::KernelReads => "reads by exec",
             Self::Mapped => "mapped files",
+            Self::Layers => "lower layers",
             Self::Compat32 => "32-bit programs",
             Self::Handles => "open_by_handle_at",
             Self::UringOpens => "opens by io_uring",
@@ -330,13 +334,12 @@ fn marks(backend: Backend, what: What) -> Group {
     group(None, &[Feature::Storage], hooks)
 }
 
-/// What was asked for and can not be had is an error, not a blind spot.
 fn layers(read: bool, write: bool) -> Group {
     let hooks = [
         (read, hook("vfs_iter_read_exit", "vfs_iter_read")),
         (write, hook("vfs_iter_write_exit", "vfs_iter_write")),
     ];
-    group(None, &[Feature::Layers], &hooks)
+    group(Way::Layers, &[Feature::Layers], &hooks)
 }
 
 fn opens_by(backend: Backend) -> Vec<Group> {
@@ -382,27 +385,34 @@ fn opens_by(backend: Backend) -> Vec<Group> {
 }
 
 /// Every way of `what`.
-pub(super) fn all(what: What) -> &'static [Way] {
+pub(super) fn all(what: What) -> Vec<Way> {
     match what {
-        What::Transfers(_) => &[
-            Way::Vectors,
-            Way::Uring,
-            Way::Aio,
-            Way::AioUserReaped,
-            Way::Sendfile,
-            Way::Splice,
-            Way::CopyFileRange,
-            Way::Reflink,
-            Way::KernelReads,
-            Way::Mapped,
-            Way::Compat32,
-        ],
-        What::Opens { .. } => &[
-            Way::Handles,
-            Way::UringOpens,
-            Way::Exec,
-            Way::ExecLoader,
-            Way::Compat32,
-        ],
+        What::Transfers(transfers) => {
+            let layers = transfers.layers.then_some(Way::Layers);
+            TRANSFERS.into_iter().chain(layers).collect()
+        }
+        What::Opens { .. } => OPENS.into(),
     }
 }
+
+const TRANSFERS: [Way; 11] = [
+    Way::Vectors,
+    Way::Uring,
+    Way::Aio,
+    Way::AioUserReaped,
+    Way::Sendfile,
+    Way::Splice,
+    Way::CopyFileRange,
+    Way::Reflink,
+    Way::KernelReads,
+    Way::Mapped,
+    Way::Compat32,
+];
+
+const OPENS: [Way; 5] = [
+    Way::Handles,
+    Way::UringOpens,
+    Way::Exec,
+    Way::ExecLoader,
+    Way::Compat32,
+];

@@ -50,12 +50,15 @@ const VERSIONS: [Version; 4] = [
 ];
 
 /// The disk, and the ports that carry output and verdict. What is built in is not looked for.
-const MODULES: [&str; 5] = [
+const MODULES: [&str; 7] = [
     "virtio_pci",
     "virtio_blk",
     "virtio_console",
     "ext4",
     "overlay",
+    // What the scenarios mount.
+    "loop",
+    "btrfs",
 ];
 
 /// A bootable kernel.

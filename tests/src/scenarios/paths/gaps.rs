@@ -5,7 +5,6 @@ use std::collections::BTreeSet;
 use anyhow::{Context as _, Result, ensure};
 
 use crate::cli::Backend;
-use crate::counts::Moved;
 use crate::harness::Context;
 use crate::machine;
 use crate::work::PathDone;
@@ -19,7 +18,7 @@ pub struct Here {
 
 /// The first kernel on which io_uring tells enough of each operation.
 const URING: (u32, u32) = (6, 1);
-/// The first on which faults that read are counted: 5.10 has them not, and none between is tested.
+/// The first on which faults are counted: 5.10 has no function for it, and none between is tested.
 const MAPPED: (u32, u32) = (6, 1);
 
 impl Here {
@@ -47,7 +46,7 @@ impl Here {
         let Some(name) = name(way) else {
             return Ok(false);
         };
-        if !self.unseen.contains(name) || self.is_in_part(way) {
+        if !self.unseen.contains(name) {
             return Ok(false);
         }
         ensure!(
@@ -55,14 +54,6 @@ impl Here {
             "the header names {name:?}, which has to be seen here"
         );
         Ok(true)
-    }
-
-    /// What has to be seen of what was done in a way that is no gap.
-    pub fn visible(&self, way: &str, mut moved: Moved) -> Moved {
-        if self.is_in_part(way) && self.unseen.contains("mapped") {
-            moved.extra.map_reads = 0;
-        }
-        moved
     }
 
     /// Who is told to have done something.
@@ -74,17 +65,13 @@ impl Here {
         }
     }
 
-    /// Writes to mapped pages are seen where reads of them are not.
-    fn is_in_part(&self, way: &str) -> bool {
-        way == "mapped_writes" && self.backend != Backend::Syscall && self.kernel < MAPPED
-    }
-
     fn may_be_gap(&self, name: &str) -> bool {
         match name {
             "io_uring" | "io_uring_opens" => self.kernel < URING,
             "aio_user_reaped" => self.backend == Backend::Syscall,
             "reflink" | "kernel_reads" | "exec_loader" => self.backend != Backend::Fentry,
-            "mapped" => self.backend == Backend::Syscall || self.kernel < MAPPED,
+            "mapped" => self.backend != Backend::Fentry || self.kernel < MAPPED,
+            "layers" => self.backend != Backend::Fentry,
             _ => false,
         }
     }
@@ -129,7 +116,7 @@ mod tests {
         assert_eq!(gap(&old, "vectors"), None);
         assert_eq!(gap(&old, "plain"), Some(false));
         assert_eq!(gap(&old, "mapped_reads"), Some(true));
-        assert_eq!(gap(&old, "mapped_writes"), Some(false));
+        assert_eq!(gap(&old, "mapped_writes"), Some(true));
         let new = Here::of(Backend::Syscall, (6, 1), &["io_uring", "reflink"]);
         assert_eq!(gap(&new, "uring"), None);
         assert_eq!(gap(&new, "reflink"), Some(true));

@@ -45,7 +45,7 @@ pub fn judge(
     let mut way_of = BTreeMap::new();
     for done in &report.done {
         let key = (Some(done.pid), here.thread(done), done.path.clone());
-        let moved = here.visible(&done.way, done.moved);
+        let moved = done.moved;
         let sums = ways.entry(&done.way).or_default();
         *sums.done.entry(key).or_default() += moved;
         way_of.insert(&done.path, (done.way.as_str(), done.tid.is_none()));
