@@ -77,7 +77,7 @@ pub fn on_held(hook: Hook, kind: RowKind, task: &Task, address: Ptr, ops: Ops) -
         below: false,
     };
     let counted = count::of_kind(hook, kind, task, &file, ops);
-    if matches!(kind, RowKind::Own | RowKind::Mapped) {
+    if matches!(kind, RowKind::Own) {
         storage::ended(hook, task, &file, true, true);
     }
     counted

@@ -3,12 +3,12 @@
 use aya_ebpf::{macros::fexit, programs::FExitContext};
 use iotrace_common::{Hook, Loss, RowKind};
 
-use super::{end, fentry::on_held};
+use super::end;
 use crate::{
     count::{self, Op, Ops},
     file::{self, OpenFile},
     filter,
-    kernel::{Direct, Probe, Ptr, Read, Task, offset},
+    kernel::{Direct, Probe, Ptr, Read, offset},
     storage,
 };
 
@@ -64,29 +64,25 @@ fn fault(ctx: &FExitContext, hook: Hook, op: Op) -> Result<(), Loss> {
     if address.is_null() {
         return Ok(());
     }
-    // SAFETY: the mapping holds the file.
-    if unsafe { file::is_lower::<Direct>(address) }? {
-        return below(hook, &task, address, op);
-    }
-    on_held(hook, RowKind::Mapped, &task, address, Ops::one(op, 0))
-}
-
-/// A file of an overlay is mapped as the file below it.
-#[inline(always)]
-fn below(hook: Hook, task: &Task, address: Ptr, op: Op) -> Result<(), Loss> {
-    // SAFETY: it is such a file; then members of dentry.
-    let inode = unsafe {
-        let entry = file::user_place(address)?.dentry;
-        file::inode_at::<Probe>(Probe::load(entry, offset!(dentry_inode))?)
-    }?;
+    // A file of an overlay is mapped as the file below it.
+    // SAFETY: the mapping holds the file; then members of dentry.
+    let (below, inode) = unsafe {
+        let below = file::is_lower::<Direct>(address)?;
+        let inode = if below {
+            let entry = file::user_place(address)?.dentry;
+            file::inode_at::<Probe>(Probe::load(entry, offset!(dentry_inode))?)
+        } else {
+            file::inode::<Direct>(address)
+        };
+        (below, inode)
+    };
     let file = OpenFile {
         address,
-        inode,
+        inode: inode?,
         held: true,
-        below: true,
+        below,
     };
-    let ops = Ops::one(op, 0);
-    let counted = count::of_kind(hook, RowKind::Mapped, task, &file, ops);
-    storage::ended(hook, task, &file, true, true);
+    let counted = count::of_kind(hook, RowKind::Mapped, &task, &file, Ops::one(op, 0));
+    storage::ended(hook, &task, &file, true, true);
     counted
 }
