@@ -1,7 +1,7 @@
 //! The NDJSON records of iotrace, read as a stranger would: from the contract,
 //! with no code of iotrace's.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
 use std::os::unix::ffi::OsStringExt;
 use std::path::PathBuf;
@@ -57,6 +57,8 @@ pub struct Header {
     pub kernel: String,
     /// The subcommand.
     pub command: String,
+    /// Ways into a file that are not seen, by their names.
+    pub unseen: Option<BTreeSet<String>>,
 }
 
 /// The last record.

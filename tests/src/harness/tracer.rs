@@ -1,6 +1,7 @@
 //! `iotrace … --json`: started, waited for, stopped, and its records taken in
 //! as they come.
 
+use std::collections::BTreeSet;
 use std::io::{BufRead, BufReader, Read};
 use std::process::{Command, Stdio};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
@@ -115,6 +116,14 @@ impl<S: Sink> Tracer<S> {
         &self.process
     }
 
+    /// Ways into a file that it says it does not see.
+    pub fn unseen(&self) -> Result<BTreeSet<String>> {
+        let state = lock(&self.shared.state);
+        let header = state.header.as_ref().context("no header")?;
+        let unseen = header.unseen.clone();
+        unseen.context("the header has no `unseen`")
+    }
+
     /// Waits until the sink has what is looked for.
     pub fn wait_until(&self, what: &str, mut seen: impl FnMut(&S) -> bool) -> Result<()> {
         self.wait(what, SOON, |state| {
@@ -144,9 +153,14 @@ impl<S: Sink> Tracer<S> {
     }
 
     /// Waits for its own end, and hands out what it saw.
-    pub fn finish(mut self, exit_code: i32) -> Result<(S, End)> {
+    pub fn finish(self, exit_code: i32) -> Result<(S, End)> {
+        self.finish_within(SOON, exit_code)
+    }
+
+    /// The same when its command may take longer.
+    pub fn finish_within(mut self, within: Duration, exit_code: i32) -> Result<(S, End)> {
         // First what is wrong with the records: it may be why the exit code is another.
-        self.wait("end of stdout", SOON, |state| state.closed.then_some(()))?;
+        self.wait("end of stdout", within, |state| state.closed.then_some(()))?;
         self.process.expect_exit(exit_code, SOON)?;
         let mut state = lock(&self.shared.state);
         let end = state.end.take().ok_or_else(|| anyhow!("no `end` record"))?;
