@@ -20,7 +20,7 @@ use crate::arch::Arch;
 use crate::{binaries, packages, workspace};
 
 pub use programs::Programs;
-pub use qemu::Sink;
+pub use qemu::{Sink, ensure as ensure_qemu};
 
 /// A run takes longer than this only when it hangs.
 const TIMEOUT: u64 = 900;
@@ -122,8 +122,7 @@ impl System {
     /// Fetches and builds what is missing.
     pub fn prepare(arch: Arch, kernel: &str) -> Result<Self> {
         binaries::build(arch)?;
-        let qemu = qemu::model(arch);
-        packages::ensure(qemu.program, qemu.package)?;
+        qemu::ensure(arch)?;
         packages::ensure("mkfs.ext4", "e2fsprogs")?;
         let base = guest::Base::prepare(arch)?;
         let kernel = kernel::Kernel::find(arch, kernel)?;

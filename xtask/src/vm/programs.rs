@@ -10,9 +10,11 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 
+use super::libraries::{Library, libraries_with};
 use super::scratch::mkfs;
 use crate::arch::Arch;
 use crate::debian;
+use crate::process::fresh_dir;
 use crate::workspace::display;
 
 /// What depends neither on the suite nor on the architecture; util-linux has `setpriv`.
@@ -60,9 +62,49 @@ impl Programs {
         Ok(programs)
     }
 
-    /// The directory below which they were unpacked.
-    pub fn tree(&self) -> &Path {
-        &self.tree
+    /// The directory below which they were unpacked, made fit for running PostgreSQL from there on
+    /// this machine: `missing-libraries` has what the machine has not.
+    pub fn postgres(&self) -> Result<&Path> {
+        let missing = self.tree.join("missing-libraries");
+        fresh_dir(&missing)?;
+        let servers = self.tree.join("usr/lib/postgresql");
+        for version in fs::read_dir(&servers).with_context(|| display(&servers).to_string())? {
+            for program in fs::read_dir(version?.path().join("bin"))? {
+                self.link_missing(&program?.path(), &missing)?;
+            }
+        }
+        Ok(&self.tree)
+    }
+
+    /// Those that `program` needs, and those that they need.
+    fn link_missing(&self, program: &Path, missing: &Path) -> Result<()> {
+        loop {
+            let mut found = false;
+            for library in libraries_with(program, Some(missing))? {
+                let Library::Missing(name) = library else {
+                    continue;
+                };
+                let path = self
+                    .library(&name)
+                    .with_context(|| format!("{} needs {name}", display(program)))?;
+                symlink(Path::new("..").join(path), missing.join(&name))
+                    .with_context(|| format!("cannot link {name}"))?;
+                found = true;
+            }
+            if !found {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Where in the tree a library is.
+    fn library(&self, name: &str) -> Option<PathBuf> {
+        ["lib", "usr/lib"].iter().find_map(|lib| {
+            let dirs = fs::read_dir(self.tree.join(lib)).into_iter().flatten();
+            let mut paths = dirs.flatten().map(|dir| dir.path().join(name));
+            let path = paths.find(|path| path.exists())?;
+            path.strip_prefix(&self.tree).ok().map(Path::to_owned)
+        })
     }
 
     /// The disk with the same. A machine must not change it.

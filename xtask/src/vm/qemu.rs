@@ -16,6 +16,7 @@ use anyhow::{Context, Result, anyhow, bail};
 
 use super::scratch::{Scratch, option};
 use crate::arch::Arch;
+use crate::packages;
 use crate::process::write;
 use crate::workspace::display;
 
@@ -29,6 +30,12 @@ pub struct Model {
     board: &'static [&'static str],
     /// The kernel's name of the first serial line.
     console: &'static str,
+}
+
+/// Installs the emulator of machines of `arch`, unless it is there.
+pub fn ensure(arch: Arch) -> Result<()> {
+    let model = model(arch);
+    packages::ensure(model.program, model.package)
 }
 
 /// How a machine of `arch` is emulated.
