@@ -59,7 +59,6 @@ fn copies(context: &Context) -> Result<()> {
     let shell = program(context, "sh")?;
     let python = program(context, "python3")?;
     let dir = context.make_dir("work")?;
-    // dd without the cache needs whole blocks, up to the end.
     make_file(&dir.join("a"), FILE_BYTES)?;
     make_tree(&dir.join("tree"))?;
     let script = format!("set -e\n{COPIES}");

@@ -4,6 +4,7 @@
 pub mod copies;
 pub mod databases;
 pub mod fio;
+mod fio_engines;
 pub mod fio_mapped;
 mod fio_report;
 mod names;
