@@ -45,9 +45,24 @@ pub struct RunOptions {
     /// it, because tmpfs never gives an inode number to a second file.
     #[arg(long, value_name = "DIR", default_value = "/var/tmp")]
     pub dir: PathBuf,
+    #[command(flatten)]
+    pub apps: Apps,
     /// Run only scenarios whose name contains one of these.
     #[arg(value_name = "NAME-SUBSTRING")]
     pub names: Vec<String>,
+}
+
+/// The programs that the scenarios `apps_*` trace.
+#[derive(Clone, Debug, Default, clap::Args)]
+pub struct Apps {
+    /// Skip scenarios whose program this system has not, instead of failing them.
+    #[arg(long)]
+    pub without_apps: bool,
+    /// The directory below which the packages of PostgreSQL were unpacked; by default it is
+    /// where they install themselves. Libraries that the system has not are in
+    /// DIR/missing-libraries.
+    #[arg(long, value_name = "DIR")]
+    pub postgres: Option<PathBuf>,
 }
 
 /// Options of `soak`.

@@ -50,7 +50,7 @@ pub fn run(options: &RunOptions) -> Result<u8> {
 
     let (mut passed, mut failed, mut skipped) = (0, 0, 0);
     for scenario in chosen {
-        let context = || Context::new(&iotrace, options.backend, &parent);
+        let context = || Context::with_apps(&iotrace, options.backend, &parent, &options.apps);
         match run_one(scenario, &context)? {
             Outcome::Passed => passed += 1,
             Outcome::Failed => failed += 1,

@@ -88,6 +88,14 @@ impl Archive {
         newest.with_context(|| format!("Debian {} has no fitting package {prefix}…", self.suite))
     }
 
+    /// The packages of these names and all that a system without anything would need for them.
+    pub fn with_dependencies(&self, names: &[&str]) -> Result<Vec<Package>> {
+        let mut install = self.apt("apt-get");
+        install.args(["--simulate", "--quiet=2", "--no-install-recommends"]);
+        let text = process::output(install.arg("install").args(names))?;
+        Ok(to_install(&text))
+    }
+
     /// Fetches `packages` and unpacks them over each other in `dir`, which comes into being only
     /// when all is done: who finds it may use it.
     pub fn unpack(&self, packages: &[Package], dir: &Path) -> Result<()> {
@@ -171,6 +179,18 @@ fn packages(index: &str) -> Vec<Package> {
         .collect()
 }
 
+/// The lines `Inst NAME (VERSION ORIGIN [ARCHITECTURE])…` of an installation that is simulated.
+fn to_install(text: &str) -> Vec<Package> {
+    let parse = |line: &str| {
+        let mut words = line.strip_prefix("Inst ")?.split(' ');
+        Some(Package {
+            name: words.next()?.to_owned(),
+            version: words.next()?.strip_prefix('(')?.to_owned(),
+        })
+    };
+    text.lines().filter_map(parse).collect()
+}
+
 /// Debian's order of versions, as dpkg knows it.
 fn compare(a: &str, b: &str) -> Result<Ordering> {
     if a == b {
@@ -202,6 +222,21 @@ mod tests {
         assert_eq!(
             found,
             [("a".into(), "1-1".into()), ("b".into(), "2".into())]
+        );
+    }
+
+    #[test]
+    fn a_simulated_installation_names_packages() {
+        let text = "Inst a (1:2-3 Debian:12.15/oldstable [amd64]) []\n\
+            Inst b-1 (4 Debian:12.15/oldstable, Debian-Security:12 [all])\n\
+            Conf a (1:2-3 Debian:12.15/oldstable [amd64])\n";
+        let package = |name: &str, version: &str| Package {
+            name: name.to_owned(),
+            version: version.to_owned(),
+        };
+        assert_eq!(
+            to_install(text),
+            [package("a", "1:2-3"), package("b-1", "4")]
         );
     }
 }

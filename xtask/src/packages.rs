@@ -7,6 +7,26 @@ use anyhow::{Result, bail};
 
 use crate::process;
 
+/// The programs that the scenarios `apps_*` trace, but for PostgreSQL, whose package starts a
+/// server.
+const APPS: [(&str, &str); 7] = [
+    ("fio", "fio"),
+    ("git", "git"),
+    ("python3", "python3"),
+    ("qemu-img", "qemu-utils"),
+    ("setpriv", "util-linux"),
+    ("sqlite3", "sqlite3"),
+    ("strace", "strace"),
+];
+
+/// Installs those of them that are not there.
+pub fn ensure_apps() -> Result<()> {
+    for (program, package) in APPS {
+        ensure(program, package)?;
+    }
+    Ok(())
+}
+
 /// Installs the Debian package that `program` is in, unless the program is there.
 pub fn ensure(program: &str, package: &str) -> Result<()> {
     if process::on_path(program) {

@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail};
 
 use crate::arch::Arch;
-use crate::{binaries, check_ebpf, packages, process, workspace};
+use crate::{binaries, check_ebpf, packages, process, vm, workspace};
 use tally::Tally;
 
 #[derive(clap::Args)]
@@ -25,6 +25,9 @@ pub struct Args {
     /// Run all scenarios on foreign architectures too, not only those that depend on it
     #[arg(long, conflicts_with = "quick")]
     all: bool,
+    /// Install no programs for the scenarios `apps_*`, and skip those whose program is missing
+    #[arg(long, conflicts_with = "only")]
+    without_apps: bool,
     /// Run nothing but the virtual machines whose `KERNEL ARCHITECTURE BACKEND` contains this,
     /// such as `6.12` or `x86_64 fentry` (may be repeated)
     #[arg(long, value_name = "PART", conflicts_with = "quick")]
@@ -37,7 +40,7 @@ type Run<'a> = Box<dyn Fn(&mut Tally) -> Result<()> + 'a>;
 pub fn run(args: &Args) -> Result<u8> {
     let mut steps = Vec::new();
     if args.only.is_empty() {
-        steps = steps_here();
+        steps = steps_here(args.without_apps);
     }
     if !args.quick {
         steps.push((
@@ -69,7 +72,7 @@ pub fn run(args: &Args) -> Result<u8> {
 }
 
 /// What needs this machine alone.
-fn steps_here<'a>() -> Vec<(&'static str, Run<'a>)> {
+fn steps_here<'a>(without_apps: bool) -> Vec<(&'static str, Run<'a>)> {
     let clippy = [
         "clippy",
         "--workspace",
@@ -84,7 +87,10 @@ fn steps_here<'a>() -> Vec<(&'static str, Run<'a>)> {
         ("lints", Box::new(move |_| cargo(&clippy))),
         ("unit tests", Box::new(move |_| cargo(&test))),
         ("kernel object", Box::new(|_| check_ebpf::run())),
-        ("scenarios on this kernel", Box::new(here)),
+        (
+            "scenarios on this kernel",
+            Box::new(move |tally| here(without_apps, tally)),
+        ),
     ]
 }
 
@@ -98,16 +104,26 @@ fn cargo(arguments: &[&str]) -> Result<()> {
 }
 
 /// The scenarios on the kernel that we run on, through the one backend that it surely allows.
-fn here(tally: &mut Tally) -> Result<()> {
+fn here(without_apps: bool, tally: &mut Tally) -> Result<()> {
     if !process::is_root() {
         bail!("root is needed to load programs into the kernel");
     }
     // The story's own service is a Python program.
     packages::ensure("python3", "python3")?;
     binaries::build(Arch::HOST)?;
-    let mut child = Command::new(binaries::path(Arch::HOST, "iotrace-tests"))
+    let mut scenarios = Command::new(binaries::path(Arch::HOST, "iotrace-tests"));
+    scenarios
         .args(["run", "--backend", "syscall", "--iotrace"])
-        .arg(binaries::path(Arch::HOST, "iotrace"))
+        .arg(binaries::path(Arch::HOST, "iotrace"));
+    if without_apps {
+        scenarios.arg("--without-apps");
+    } else {
+        packages::ensure_apps()?;
+        vm::ensure_qemu(Arch::HOST)?;
+        let programs = vm::Programs::prepare(Arch::HOST)?;
+        scenarios.arg("--postgres").arg(programs.postgres()?);
+    }
+    let mut child = scenarios
         .stdout(Stdio::piped())
         .spawn()
         .context("cannot start iotrace-tests")?;

@@ -4,6 +4,7 @@ mod cpio;
 mod guest;
 mod kernel;
 mod libraries;
+mod programs;
 mod qemu;
 mod scratch;
 
@@ -18,7 +19,8 @@ use anyhow::{Context, Result};
 use crate::arch::Arch;
 use crate::{binaries, packages, workspace};
 
-pub use qemu::Sink;
+pub use programs::Programs;
+pub use qemu::{Sink, ensure as ensure_qemu};
 
 /// A run takes longer than this only when it hangs.
 const TIMEOUT: u64 = 900;
@@ -33,6 +35,10 @@ pub struct Args {
     /// Architecture of the machine
     #[arg(long, default_value_t = Arch::HOST)]
     arch: Arch,
+    /// Run on a small Debian with the programs that the scenarios `apps_*` trace, instead of on
+    /// busybox and Python
+    #[arg(long)]
+    programs: bool,
     #[command(flatten)]
     options: Options,
     /// The command and its arguments
@@ -93,7 +99,10 @@ impl FromStr for ExtraFile {
 /// Runs the command with its output on our stdout; returns its exit code.
 pub fn run(args: &Args) -> Result<u8> {
     let mut stdout = std::io::stdout();
-    let system = System::prepare(args.arch, &args.kernel)?;
+    let mut system = System::prepare(args.arch, &args.kernel)?;
+    if args.programs {
+        system = system.with_programs()?;
+    }
     system.boot(&args.options, &args.command, "console", &mut |bytes| {
         stdout.write_all(bytes)?;
         stdout.flush()
@@ -106,14 +115,14 @@ pub struct System {
     kernel: kernel::Kernel,
     modules: Vec<kernel::Module>,
     base: guest::Base,
+    programs: Option<Programs>,
 }
 
 impl System {
     /// Fetches and builds what is missing.
     pub fn prepare(arch: Arch, kernel: &str) -> Result<Self> {
         binaries::build(arch)?;
-        let qemu = qemu::model(arch);
-        packages::ensure(qemu.program, qemu.package)?;
+        qemu::ensure(arch)?;
         packages::ensure("mkfs.ext4", "e2fsprogs")?;
         let base = guest::Base::prepare(arch)?;
         let kernel = kernel::Kernel::find(arch, kernel)?;
@@ -123,6 +132,15 @@ impl System {
             kernel,
             modules,
             base,
+            programs: None,
+        })
+    }
+
+    /// The same on a small Debian with the programs that the scenarios `apps_*` trace.
+    pub fn with_programs(self) -> Result<Self> {
+        Ok(Self {
+            programs: Some(Programs::prepare(self.arch)?),
+            ..self
         })
     }
 
@@ -156,10 +174,17 @@ impl System {
         log: &str,
         sink: &mut Sink<'_>,
     ) -> Result<u8> {
+        let content = guest::Content {
+            modules: &self.modules,
+            files: &options.files,
+            command,
+            is_root: self.programs.is_none(),
+        };
         let machine = qemu::Machine {
             arch: self.arch,
             kernel: &self.kernel.image,
-            initramfs: guest::initramfs(&self.base, &self.modules, &options.files, command)?,
+            programs: self.programs.as_ref().map(Programs::disk),
+            initramfs: guest::initramfs(&self.base, &content)?,
             cpus: options.cpus,
             memory_mib: options.memory,
             icount: options.icount,

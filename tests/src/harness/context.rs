@@ -13,7 +13,7 @@ use std::sync::Arc;
 use anyhow::{Context as _, Result};
 use tempfile::TempDir;
 
-use crate::cli::Backend;
+use crate::cli::{Apps, Backend};
 
 /// Something that can tell what it has seen.
 pub trait Seen {
@@ -38,6 +38,7 @@ pub fn is_harmful(c: char) -> bool {
 pub struct Context {
     iotrace: PathBuf,
     backend: Backend,
+    apps: Apps,
     dir: TempDir,
     seen: RefCell<Vec<(String, Arc<dyn Seen>)>>,
 }
@@ -45,6 +46,11 @@ pub struct Context {
 impl Context {
     /// Makes the scenario's own directory under `parent`.
     pub fn new(iotrace: &Path, backend: Backend, parent: &Path) -> Result<Self> {
+        Self::with_apps(iotrace, backend, parent, &Apps::default())
+    }
+
+    /// The same, and tells where programs are that others wrote.
+    pub fn with_apps(iotrace: &Path, backend: Backend, parent: &Path, apps: &Apps) -> Result<Self> {
         let dir = tempfile::Builder::new()
             .prefix("iotrace-tests-")
             .tempdir_in(parent)
@@ -54,6 +60,7 @@ impl Context {
         Ok(Self {
             iotrace: iotrace.to_owned(),
             backend,
+            apps: apps.clone(),
             dir,
             seen: RefCell::default(),
         })
@@ -74,6 +81,11 @@ impl Context {
     /// The backend under test.
     pub fn backend(&self) -> Backend {
         self.backend
+    }
+
+    /// About the programs of the scenarios `apps_*`.
+    pub fn apps(&self) -> &Apps {
+        &self.apps
     }
 
     /// The binary under test.

@@ -153,9 +153,14 @@ impl<S: Sink> Tracer<S> {
     }
 
     /// Waits for its own end, and hands out what it saw.
-    pub fn finish(mut self, exit_code: i32) -> Result<(S, End)> {
+    pub fn finish(self, exit_code: i32) -> Result<(S, End)> {
+        self.finish_within(SOON, exit_code)
+    }
+
+    /// The same when its command may take longer.
+    pub fn finish_within(mut self, within: Duration, exit_code: i32) -> Result<(S, End)> {
         // First what is wrong with the records: it may be why the exit code is another.
-        self.wait("end of stdout", SOON, |state| state.closed.then_some(()))?;
+        self.wait("end of stdout", within, |state| state.closed.then_some(()))?;
         self.process.expect_exit(exit_code, SOON)?;
         let mut state = lock(&self.shared.state);
         let end = state.end.take().ok_or_else(|| anyhow!("no `end` record"))?;

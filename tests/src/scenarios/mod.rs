@@ -2,6 +2,7 @@
 
 mod anger;
 mod anger_sums;
+mod apps;
 mod clean_ends;
 mod command_ends;
 mod compat;
@@ -73,6 +74,11 @@ pub fn all() -> impl Iterator<Item = &'static Scenario> {
         maps::SCENARIOS,
         full_maps::SCENARIOS,
         anger::SCENARIOS,
+        apps::copies::SCENARIOS,
+        apps::databases::SCENARIOS,
+        apps::fio::SCENARIOS,
+        apps::fio_mapped::SCENARIOS,
+        apps::qemu::SCENARIOS,
         losses::SCENARIOS,
         losses_shown::SCENARIOS,
         names_lost::SCENARIOS,

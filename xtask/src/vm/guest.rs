@@ -84,13 +84,17 @@ fn fetch(arch: Arch, dir: &Path) -> Result<()> {
     archive.unpack(&packages, dir)
 }
 
-/// The packed first file system of a guest that runs `command`.
-pub fn initramfs(
-    base: &Base,
-    modules: &[Module],
-    files: &[ExtraFile],
-    command: &[OsString],
-) -> Result<Vec<u8>> {
+/// What is in one guest beside the packages.
+pub struct Content<'a> {
+    pub modules: &'a [Module],
+    pub files: &'a [ExtraFile],
+    pub command: &'a [OsString],
+    /// The guest goes on with this file system, and not with that of a disk.
+    pub is_root: bool,
+}
+
+/// The packed first file system of a guest.
+pub fn initramfs(base: &Base, content: &Content) -> Result<Vec<u8>> {
     let mut archive = Archive::default();
     for dir in [
         "dev", "mnt", "proc", "root", "run", "sbin", "sys", "tmp", "usr/sbin", "var/tmp",
@@ -107,27 +111,29 @@ pub fn initramfs(
         let source = workspace::root().join("tests/vm").join(source);
         archive.file(path, true, read(&source)?);
     }
-    archive.file("command", false, script(command));
-    for (number, module) in modules.iter().enumerate() {
+    archive.file("command", false, script(content.command));
+    for (number, module) in content.modules.iter().enumerate() {
         let path = format!("modules/{number:02}-{}.ko", module.name);
         archive.file(&path, false, module.content.as_slice());
     }
 
-    if !base.dir.join("lib").is_dir() {
-        // Newer suites' packages have it all in /usr, but programs name their loader in /lib.
-        archive.link("lib", "usr/lib");
-    }
-    for part in ["lib", "usr/lib"] {
-        add_tree(&mut archive, &base.dir, &base.dir.join(part))?;
-    }
     archive.file("bin/busybox", true, read(&base.busybox)?);
     archive.link("bin/sh", "busybox");
-    add_program(&mut archive, base, &base.python, "usr/bin/python3")?;
+    if content.is_root {
+        if !base.dir.join("lib").is_dir() {
+            // Newer suites' packages have it all in /usr, but programs name their loader in /lib.
+            archive.link("lib", "usr/lib");
+        }
+        for part in ["lib", "usr/lib"] {
+            add_tree(&mut archive, &base.dir, &base.dir.join(part))?;
+        }
+        add_program(&mut archive, base, &base.python, "usr/bin/python3")?;
+    }
     for name in binaries::NAMES {
         let host = binaries::path(base.arch, name);
         add_program(&mut archive, base, &host, &format!("bin/{name}"))?;
     }
-    for file in files {
+    for file in content.files {
         add_program(&mut archive, base, &file.host, &file.guest)?;
     }
     Ok(archive.pack())

@@ -14,7 +14,16 @@ pub enum Library {
 
 /// The libraries of `program`, the loader among them.
 pub fn libraries(program: &Path) -> Result<Vec<Library>> {
-    let output = Command::new("ldd")
+    libraries_with(program, None)
+}
+
+/// The same when libraries in a directory come before those of the system.
+pub fn libraries_with(program: &Path, dir: Option<&Path>) -> Result<Vec<Library>> {
+    let mut ldd = Command::new("ldd");
+    if let Some(dir) = dir {
+        ldd.env("LD_LIBRARY_PATH", dir);
+    }
+    let output = ldd
         .env("LC_ALL", "C")
         .arg(program)
         .output()

@@ -14,8 +14,9 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, anyhow, bail};
 
-use super::scratch::Scratch;
+use super::scratch::{Scratch, option};
 use crate::arch::Arch;
+use crate::packages;
 use crate::process::write;
 use crate::workspace::display;
 
@@ -29,6 +30,12 @@ pub struct Model {
     board: &'static [&'static str],
     /// The kernel's name of the first serial line.
     console: &'static str,
+}
+
+/// Installs the emulator of machines of `arch`, unless it is there.
+pub fn ensure(arch: Arch) -> Result<()> {
+    let model = model(arch);
+    packages::ensure(model.program, model.package)
 }
 
 /// How a machine of `arch` is emulated.
@@ -69,6 +76,8 @@ pub type Sink<'a> = dyn FnMut(&[u8]) -> std::io::Result<()> + 'a;
 pub struct Machine<'a> {
     pub arch: Arch,
     pub kernel: &'a Path,
+    /// A second disk, which stays as it is: what the machine writes there is forgotten.
+    pub programs: Option<&'a Path>,
     pub initramfs: Vec<u8>,
     pub cpus: u32,
     pub memory_mib: u32,
@@ -142,6 +151,15 @@ impl Machine<'_> {
             "-drive",
             &format!("file={disk},format=raw,if=virtio,cache=unsafe"),
         ]);
+        if let Some(programs) = self.programs {
+            let disk = option(programs);
+            qemu.args([
+                "-drive",
+                &format!("file={disk},format=raw,if=virtio,snapshot=on,cache=unsafe"),
+            ]);
+            // What it writes goes to a file there.
+            qemu.env("TMPDIR", scratch.file(""));
+        }
         qemu.args(["-device", "virtio-serial-pci"]);
         // Not `stdio`: that counts as closed when there is nothing to read on stdin.
         qemu.args(["-chardev", "file,id=output,path=/dev/stdout"]);

@@ -1,7 +1,7 @@
 //! The files of one run of a virtual machine.
 
 use std::fs::{self, File};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -38,9 +38,9 @@ impl Scratch {
         self.0.join(name)
     }
 
-    /// A path inside an option of QEMU, where a comma has to be doubled.
+    /// The same inside an option of QEMU.
     pub fn option(&self, name: &str) -> String {
-        self.file(name).display().to_string().replace(',', ",,")
+        option(&self.file(name))
     }
 
     /// Makes an empty disk with a file system; it takes space only as it fills.
@@ -49,16 +49,26 @@ impl Scratch {
         let disk =
             File::create(&path).with_context(|| format!("cannot create {}", path.display()))?;
         disk.set_len(DISK_BYTES)?;
-        // The tools of e2fsprogs are often on root's PATH only.
-        let search = std::env::var("PATH").unwrap_or_default() + ":/usr/sbin:/sbin";
-        process::run(
-            Command::new("mkfs.ext4")
-                .env("PATH", search)
-                .args(["-q", "-F"])
-                .arg(&path),
-        )
-        .context("cannot make the guest's disk (mkfs.ext4 is in the package e2fsprogs)")
+        mkfs(&path, None)
     }
+}
+
+/// A path inside an option of QEMU, where a comma has to be doubled.
+pub fn option(path: &Path) -> String {
+    path.display().to_string().replace(',', ",,")
+}
+
+/// Makes a file system in a file, with what is below `content` in it.
+pub fn mkfs(disk: &Path, content: Option<&Path>) -> Result<()> {
+    // The tools of e2fsprogs are often on root's PATH only.
+    let search = std::env::var("PATH").unwrap_or_default() + ":/usr/sbin:/sbin";
+    let mut mkfs = Command::new("mkfs.ext4");
+    mkfs.env("PATH", search).args(["-q", "-F"]);
+    if let Some(content) = content {
+        mkfs.arg("-d").arg(content);
+    }
+    process::run(mkfs.arg(disk))
+        .context("cannot make the guest's disk (mkfs.ext4 is in the package e2fsprogs)")
 }
 
 /// The process that made a directory of this name.

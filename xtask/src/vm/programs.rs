@@ -1,0 +1,150 @@
+//! A small Debian with the programs that the scenarios `apps_*` trace, as a disk to run on.
+//!
+//! Its packages are only unpacked, so nothing of them is set up; those programs need no more. The
+//! disk is the guest's root file system (`tests/vm/init` goes over to it): the cloud kernels have
+//! neither 9p nor, all of them, virtiofs, through which the host's own programs could be shared.
+
+use std::fs::{self, File};
+use std::os::unix::fs::symlink;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
+
+use super::libraries::{Library, libraries_with};
+use super::scratch::mkfs;
+use crate::arch::Arch;
+use crate::debian;
+use crate::process::fresh_dir;
+use crate::workspace::display;
+
+/// What depends neither on the suite nor on the architecture; util-linux has `setpriv`.
+const PACKAGES: [&str; 13] = [
+    "coreutils",
+    "dash",
+    "findutils",
+    "fio",
+    "git",
+    "grep",
+    "libpython3-stdlib",
+    "python3-minimal",
+    "qemu-utils",
+    "sqlite3",
+    "strace",
+    "tar",
+    "util-linux",
+];
+
+/// Space for all of it; the file has holes.
+const DISK_BYTES: u64 = 2 << 30;
+
+/// The unpacked packages of an architecture.
+pub struct Programs {
+    tree: PathBuf,
+    disk: PathBuf,
+}
+
+impl Programs {
+    /// Finds them, or fetches them from the host's own suite: our binaries fit its libraries.
+    pub fn prepare(arch: Arch) -> Result<Self> {
+        let cache = super::cache(arch);
+        let programs = Self {
+            tree: cache.join("programs"),
+            disk: cache.join("programs.ext4"),
+        };
+        if !programs.tree.is_dir() {
+            fetch(arch, &programs.tree)?;
+            // Of an older tree.
+            let _ = fs::remove_file(&programs.disk);
+        }
+        if !programs.disk.is_file() {
+            programs.make_disk()?;
+        }
+        Ok(programs)
+    }
+
+    /// The directory below which they were unpacked, made fit for running PostgreSQL from there on
+    /// this machine: `missing-libraries` has what the machine has not.
+    pub fn postgres(&self) -> Result<&Path> {
+        let missing = self.tree.join("missing-libraries");
+        fresh_dir(&missing)?;
+        let servers = self.tree.join("usr/lib/postgresql");
+        for version in fs::read_dir(&servers).with_context(|| display(&servers).to_string())? {
+            for program in fs::read_dir(version?.path().join("bin"))? {
+                self.link_missing(&program?.path(), &missing)?;
+            }
+        }
+        Ok(&self.tree)
+    }
+
+    /// Those that `program` needs, and those that they need.
+    fn link_missing(&self, program: &Path, missing: &Path) -> Result<()> {
+        loop {
+            let mut found = false;
+            for library in libraries_with(program, Some(missing))? {
+                let Library::Missing(name) = library else {
+                    continue;
+                };
+                let path = self
+                    .library(&name)
+                    .with_context(|| format!("{} needs {name}", display(program)))?;
+                symlink(Path::new("..").join(path), missing.join(&name))
+                    .with_context(|| format!("cannot link {name}"))?;
+                found = true;
+            }
+            if !found {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Where in the tree a library is.
+    fn library(&self, name: &str) -> Option<PathBuf> {
+        ["lib", "usr/lib"].iter().find_map(|lib| {
+            let dirs = fs::read_dir(self.tree.join(lib)).into_iter().flatten();
+            let mut paths = dirs.flatten().map(|dir| dir.path().join(name));
+            let path = paths.find(|path| path.exists())?;
+            path.strip_prefix(&self.tree).ok().map(Path::to_owned)
+        })
+    }
+
+    /// The disk with the same. A machine must not change it.
+    pub fn disk(&self) -> &Path {
+        &self.disk
+    }
+
+    /// The disk comes into being only when it is whole.
+    fn make_disk(&self) -> Result<()> {
+        eprintln!("xtask: making the disk {}", display(&self.disk));
+        let partial = self.disk.with_extension("partial");
+        let file = File::create(&partial)
+            .with_context(|| format!("cannot create {}", partial.display()))?;
+        file.set_len(DISK_BYTES)?;
+        mkfs(&partial, Some(&self.tree))?;
+        fs::rename(&partial, &self.disk)
+            .with_context(|| format!("cannot move {} into its place", display(&self.disk)))
+    }
+}
+
+fn fetch(arch: Arch, tree: &Path) -> Result<()> {
+    let archive = debian::Archive::host(arch)?;
+    let postgres = archive.newest("postgresql-", |package| {
+        let version = package.name.strip_prefix("postgresql-");
+        version.is_some_and(|version| version.parse::<u32>().is_ok())
+    })?;
+    let mut names = PACKAGES.to_vec();
+    names.extend([&*postgres.name, super::qemu::model(arch).package]);
+    let packages = archive.with_dependencies(&names)?;
+    let unpacked = tree.with_extension("unpacked");
+    if !unpacked.is_dir() {
+        archive.unpack(&packages, &unpacked)?;
+    }
+    // Where a suite's packages have it all in /usr, programs are still named by these paths.
+    for part in ["bin", "lib", "lib64", "sbin"] {
+        let old = unpacked.join(part);
+        if !old.exists() && unpacked.join("usr").join(part).exists() {
+            symlink(format!("usr/{part}"), &old)?;
+        }
+    }
+    fs::rename(&unpacked, tree)
+        .with_context(|| format!("cannot move {} into its place", display(tree)))
+}
