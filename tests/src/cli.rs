@@ -55,7 +55,7 @@ pub struct RunOptions {
 /// The programs that the scenarios `apps_*` trace.
 #[derive(Clone, Debug, Default, clap::Args)]
 pub struct Apps {
-    /// Skip scenarios whose program this system has not, instead of failing them.
+    /// Leave these scenarios out.
     #[arg(long)]
     pub without_apps: bool,
     /// The directory below which the packages of PostgreSQL were unpacked; by default it is

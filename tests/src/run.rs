@@ -29,7 +29,9 @@ pub fn run(options: &RunOptions) -> Result<u8> {
     // Reported paths have no symbolic links in them.
     let parent = fs::canonicalize(&options.dir)
         .with_context(|| format!("no directory {}", options.dir.display()))?;
+    let left_out = |name: &str| options.apps.without_apps && name.starts_with("apps_");
     let chosen: Vec<_> = scenarios::all()
+        .filter(|scenario| !left_out(scenario.name))
         .filter(|scenario| {
             options.names.is_empty()
                 || options

@@ -140,6 +140,9 @@ impl Cell {
                 "/bin/iotrace",
             ]),
         }
+        if self.part != Part::Refused && !self.has_programs() {
+            command.push("--without-apps");
+        }
         if self.part == Part::Subset {
             command.extend(SUBSET);
         }
@@ -154,6 +157,12 @@ impl Cell {
             "7.2" => 6,
             _ => 2,
         }
+    }
+
+    /// Whether the machine has the real programs that the scenarios `apps_*` trace: once for each
+    /// kernel of our architecture, for they take long where the CPU is emulated.
+    pub fn has_programs(&self) -> bool {
+        self.part == Part::All && self.arch == Arch::HOST && self.backend == BACKENDS[0]
     }
 
     /// The kernel's release, when the first line says that this kernel did boot.

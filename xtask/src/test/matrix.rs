@@ -22,7 +22,8 @@ const TIMEOUT: Duration = Duration::from_secs(1200);
 /// More guests than this at a time are not worth their memory.
 const MOST_AT_A_TIME: usize = 4;
 
-type Systems = BTreeMap<(Arch, &'static str), System>;
+/// By architecture, kernel, and whether they have programs to trace.
+type Systems = BTreeMap<(Arch, &'static str, bool), System>;
 
 /// One virtual machine, after its end.
 struct Done {
@@ -44,8 +45,13 @@ pub fn run(all_scenarios: bool, only: &[String], tally: &mut Tally) -> Result<()
     }
     let mut systems = Systems::new();
     for cell in &cells {
-        if let Entry::Vacant(free) = systems.entry((cell.arch, cell.kernel)) {
-            free.insert(System::prepare(cell.arch, cell.kernel)?);
+        if let Entry::Vacant(free) = systems.entry(key(cell)) {
+            let system = System::prepare(cell.arch, cell.kernel)?;
+            free.insert(if cell.has_programs() {
+                system.with_programs()?
+            } else {
+                system
+            });
         }
     }
 
@@ -89,6 +95,10 @@ pub fn run(all_scenarios: bool, only: &[String], tally: &mut Tally) -> Result<()
     Ok(())
 }
 
+fn key(cell: &Cell) -> (Arch, &'static str, bool) {
+    (cell.arch, cell.kernel, cell.has_programs())
+}
+
 fn run_cell(systems: &Systems, cell: &Cell) -> Done {
     let start = Instant::now();
     let mut output = Vec::new();
@@ -108,7 +118,7 @@ fn run_cell(systems: &Systems, cell: &Cell) -> Done {
 
 fn boot(systems: &Systems, cell: &Cell, output: &mut Vec<u8>) -> Result<u8> {
     let system = systems
-        .get(&(cell.arch, cell.kernel))
+        .get(&key(cell))
         .context("its system was not prepared")?;
     let log = format!("console {cell}").replace(' ', "-");
     system.run(&cell.command(), cell.cpus(), TIMEOUT, &log, &mut |bytes| {

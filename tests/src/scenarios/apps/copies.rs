@@ -56,8 +56,8 @@ fn make_tree(dir: &Path) -> Result<()> {
 }
 
 fn copies(context: &Context) -> Result<()> {
-    let shell = program(context, "sh")?;
-    let python = program(context, "python3")?;
+    let shell = program("sh")?;
+    let python = program("python3")?;
     let dir = context.make_dir("work")?;
     make_file(&dir.join("a"), FILE_BYTES)?;
     make_tree(&dir.join("tree"))?;
@@ -85,8 +85,8 @@ git -c user.name=a -c user.email=a@example.org -c gc.auto=0 commit --quiet --mes
 "#;
 
 fn git_clone(context: &Context) -> Result<()> {
-    let shell = program(context, "sh")?;
-    let git = program(context, "git")?;
+    let shell = program("sh")?;
+    let git = program("git")?;
     let dir = context.make_dir("work")?;
     let (from, to) = (dir.join("from"), dir.join("to"));
     fs::create_dir(&from)?;

@@ -36,8 +36,8 @@ wait $two
 
 fn sqlite(context: &Context) -> Result<()> {
     let transactions = if machine::is_emulated() { 100 } else { 1500 };
-    let shell = program(context, "sh")?;
-    let sqlite = program(context, "sqlite3")?;
+    let shell = program("sh")?;
+    let sqlite = program("sqlite3")?;
     let dir = context.make_dir("work")?;
     for writer in ["one", "two"] {
         let mut text = String::from("PRAGMA synchronous=NORMAL;\n");

@@ -96,7 +96,7 @@ type ByJob = BTreeMap<String, Vec<Counts>>;
 
 /// Runs fio under iotrace; also returns what fio says.
 fn run(context: &Context, jobs: &Jobs) -> Result<(Traced<Rows>, ByJob)> {
-    let fio = program(context, "fio")?;
+    let fio = program("fio")?;
     let (file, report) = (context.dir().join("jobs"), context.dir().join("report"));
     fs::write(&file, &jobs.text)?;
     let output = format!("--output={}", plain(&report)?);

@@ -18,28 +18,19 @@ use std::collections::BTreeSet;
 use std::env;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Result, bail};
+use anyhow::{Context as _, Result};
 
-use crate::harness::{Context, Rows, Sink, Skip, Tracer, WORK, plain};
+use crate::harness::{Context, Rows, Sink, Tracer, WORK, plain};
 
-/// A program by its name. That it is missing is a failure, unless the run was told to do without.
-fn program(context: &Context, name: &str) -> Result<PathBuf> {
+/// A program by its name. That it is missing is a failure.
+fn program(name: &str) -> Result<PathBuf> {
     let search = env::var_os("PATH").unwrap_or_default();
     // What stands first in PATH may be a script that looks for the program, as pyenv has it.
     let own = ["/usr/bin", "/bin", "/usr/sbin"].map(PathBuf::from);
     let mut dirs = own.into_iter().chain(env::split_paths(&search));
-    match dirs.find(|dir| dir.join(name).is_file()) {
-        Some(dir) => Ok(dir.join(name)),
-        None => missing(context, name),
-    }
-}
-
-fn missing<T>(context: &Context, name: &str) -> Result<T> {
-    let message = format!("there is no program {name} on this system");
-    match context.apps().without_apps {
-        true => Skip::because(message),
-        false => bail!(message),
-    }
+    let dir = dirs.find(|dir| dir.join(name).is_file());
+    let dir = dir.with_context(|| format!("there is no program {name} on this system"))?;
+    Ok(dir.join(name))
 }
 
 /// What iotrace saw of a command and its children.
@@ -56,7 +47,7 @@ fn trace<S: Sink>(
     command: &[&str],
     sink: S,
 ) -> Result<Traced<S>> {
-    let tied = tied(context)?;
+    let tied = tied()?;
     let tied: Vec<_> = tied.iter().map(String::as_str).collect();
     let args = [options, &["0.2", "--"], &tied, command].concat();
     let tracer = Tracer::start(context, "top", &args, sink)?;
@@ -66,8 +57,8 @@ fn trace<S: Sink>(
 }
 
 /// What stands before a command that the kernel shall end when its parent ends.
-fn tied(context: &Context) -> Result<Vec<String>> {
-    let setpriv = program(context, "setpriv")?;
+fn tied() -> Result<Vec<String>> {
+    let setpriv = program("setpriv")?;
     let words = [plain(&setpriv)?, "--pdeathsig", "KILL"];
     Ok(words.map(str::to_owned).to_vec())
 }

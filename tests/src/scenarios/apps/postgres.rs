@@ -8,7 +8,7 @@ use std::process::{Command, Stdio};
 use anyhow::{Context as _, Result, ensure};
 use nix::mount::{MntFlags, MsFlags, mount, umount2};
 
-use super::{missing, program, witness};
+use super::{program, witness};
 use crate::harness::{Context, Process, Skip, WORK, plain};
 use crate::machine;
 
@@ -60,7 +60,7 @@ pg_ctl --pgdata=data --wait --timeout=200 --mode=fast stop
 pub fn run(context: &Context) -> Result<()> {
     Skip::unless_root("PostgreSQL must get another user")?;
     let packages = Packages::find(context)?;
-    let programs = packages.programs(context)?;
+    let programs = packages.programs()?;
     let libraries = packages.root.join("missing-libraries");
     let dir = context.make_dir("work")?;
     chown(&dir, Some(UID), Some(UID))?;
@@ -69,7 +69,7 @@ pub fn run(context: &Context) -> Result<()> {
         false => (500, 20_000),
     };
     let (count, rows) = (transactions.to_string(), rows.to_string());
-    let user = user(context)?;
+    let user = user()?;
     let words = |script| {
         let arguments = [
             plain(&programs)?,
@@ -104,10 +104,10 @@ pub fn run(context: &Context) -> Result<()> {
 }
 
 /// What stands before the arguments of a shell that is the user of the server.
-fn user(context: &Context) -> Result<Vec<String>> {
-    let (unshare, setpriv) = (program(context, "unshare")?, program(context, "setpriv")?);
+fn user() -> Result<Vec<String>> {
+    let (unshare, setpriv) = (program("unshare")?, program("setpriv")?);
     let (uid, gid) = (format!("--reuid={UID}"), format!("--regid={UID}"));
-    let shell = program(context, "sh")?;
+    let shell = program("sh")?;
     let words = [
         // All ends with the first process of this namespace, whatever became of its parent.
         plain(&unshare)?,
@@ -153,7 +153,7 @@ impl Packages {
     }
 
     /// The directory of its programs, which has the version in its name.
-    fn programs(&self, context: &Context) -> Result<PathBuf> {
+    fn programs(&self) -> Result<PathBuf> {
         let versions = fs::read_dir(self.root.join("usr/lib/postgresql"));
         let programs = versions.into_iter().flatten().flatten();
         let mut programs = programs.map(|version| version.path().join("bin"));
@@ -161,13 +161,9 @@ impl Packages {
             let all = ["initdb", "postgres", "pgbench"];
             all.iter().all(|name| Path::new(dir).join(name).is_file())
         };
-        match programs.find(has_all) {
-            Some(programs) => Ok(programs),
-            None => missing(
-                context,
-                "initdb, postgres and pgbench in usr/lib/postgresql",
-            ),
-        }
+        programs
+            .find(has_all)
+            .context("there is no initdb, postgres and pgbench in usr/lib/postgresql")
     }
 }
 

@@ -68,8 +68,8 @@ const SIZE: u64 = 16 << 10;
 
 /// `$1` is qemu-img; the images lie where it stands.
 fn bench(context: &Context) -> Result<()> {
-    let shell = program(context, "sh")?;
-    let qemu = program(context, "qemu-img")?;
+    let shell = program("sh")?;
+    let qemu = program("qemu-img")?;
     let dir = context.make_dir("work")?;
     let mut script = format!("set -e\ncd {}\n", plain(&dir)?);
     let mut asked = Vec::new();
@@ -151,8 +151,8 @@ const MONITOR: [(&str, Counts); 6] = [
 
 /// `$@` is the machine; its monitor is at stdin.
 fn machine(context: &Context) -> Result<()> {
-    let shell = program(context, "sh")?;
-    let qemu = program(context, &format!("qemu-system-{}", std::env::consts::ARCH))?;
+    let shell = program("sh")?;
+    let qemu = program(&format!("qemu-system-{}", std::env::consts::ARCH))?;
     let dir = context.make_dir("work")?;
     let mut words = vec![
         "-machine",

@@ -18,9 +18,9 @@ pub struct Witnessed {
 
 /// Runs a command to its end under both.
 pub fn run(context: &Context, command: &[&str]) -> Result<Witnessed> {
-    let strace = program(context, "strace")?;
+    let strace = program("strace")?;
     let log = context.dir().join("strace.log");
-    let tied = tied(context)?;
+    let tied = tied()?;
     let tied: Vec<_> = tied.iter().map(String::as_str).collect();
     let strace = [
         plain(&strace)?,
