@@ -40,10 +40,6 @@ pub struct Settings {
     /// The tracepoint `io_uring_complete` has the completion as its third argument
     /// (6.18, 7.2); otherwise the result is the fourth (6.1, 6.12).
     pub uring_cqe: u32,
-    /// Count what moves between cache and storage.
-    pub cache: u32,
-    #[doc(hidden)]
-    pub pad: u32,
 }
 
 /// Size of the table that maps a syscall number to a [`Syscall`]; a power of
@@ -79,4 +75,4 @@ pub enum Syscall {
 
 pod!(Settings);
 
-const _: () = assert!(size_of::<Settings>() == 72);
+const _: () = assert!(size_of::<Settings>() == 64);

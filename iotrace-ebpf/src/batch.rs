@@ -8,7 +8,7 @@ use crate::{
     descriptor, emit,
     kernel::{Task, setting},
     maps::BATCH,
-    pending::{self, Uses},
+    pending,
 };
 
 /// Most pairs of descriptor and direction of one call.
@@ -69,7 +69,7 @@ impl Batch {
 
     /// Counts all of it for `task`, the current thread; the files are to be named.
     #[inline(always)]
-    pub fn count(&self, task: &Task, between: bool) {
+    pub fn count(&self, task: &Task) {
         pending::begin(Hook::Read);
         for (at, part) in self.parts.iter().enumerate() {
             if at as u64 >= self.used {
@@ -81,19 +81,9 @@ impl Batch {
                 bytes: part.bytes,
             };
             if wanted(part.direction) {
-                descriptor::transfer(Hook::Read, task, part.fd, ops, uses(between, at));
+                descriptor::transfer(Hook::Read, task, part.fd, ops);
             }
         }
-    }
-}
-
-/// The source comes first. Who did what of a batch of completions nobody knows.
-#[inline(always)]
-fn uses(between: bool, at: usize) -> Uses {
-    match (between, at) {
-        (true, 0) => Uses::Fetched,
-        (true, _) => Uses::Dirtied,
-        (false, _) => Uses::Unknown,
     }
 }
 

@@ -3,9 +3,9 @@
 //! system call at a time.
 //!
 //! A return may be missed (the kernel does not run a program that it preempted on
-//! this CPU). So what waits is only given the return of a call of its own kind; each
-//! call of that kind begins with a hook that replaces or forgets what waits; and
-//! should that have been missed too, the kernel's own count of the thread's reads
+//! this CPU). So what waits is only given the return of a call of its own kind, as far as
+//! the numbers tell; each call of that kind begins with a hook that replaces or forgets
+//! what waits; and should that have been missed too, the kernel's own count of the thread's reads
 //! and writes has gone on by more than one.
 //!
 //! The return is taken from the tracepoint `sys_exit`, not from a kretprobe. The

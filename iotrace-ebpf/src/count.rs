@@ -7,7 +7,7 @@ use iotrace_common::{Hook, Loss, OpTotal, Row, RowKey, RowKind};
 
 use crate::{
     emit,
-    file::OpenFile,
+    file::{Inode, OpenFile},
     filter, kernel,
     maps::{CONTROL, ROWS_EVEN, ROWS_ODD, TOTALS},
     who::Who,
@@ -102,7 +102,7 @@ pub fn of_kind(
     file: &OpenFile,
     ops: Ops,
 ) -> Result<(), Loss> {
-    match add(hook, kind, who, file, ops) {
+    match add(hook, kind, who, file.inode, ops) {
         Some(epoch) => emit::name(hook, file, epoch),
         None => Ok(()),
     }
@@ -120,8 +120,7 @@ pub fn own_kind<W: Who>(_: &W) -> RowKind {
 
 /// Counts operations. The epoch, if they began a row: then the file is to be named.
 #[inline(always)]
-pub fn add<W: Who>(hook: Hook, kind: RowKind, who: &W, file: &OpenFile, ops: Ops) -> Option<u32> {
-    let inode = &file.inode;
+pub fn add<W: Who>(hook: Hook, kind: RowKind, who: &W, inode: Inode, ops: Ops) -> Option<u32> {
     if !filter::admits_type(inode.mode) {
         return None;
     }

@@ -8,7 +8,7 @@ use crate::{
     file::{self, OpenFile},
     filter,
     kernel::{self, Probe, Ptr, Read, Task, offset},
-    pending::{self, Uses},
+    pending,
 };
 
 /// The `struct file` behind a descriptor of the current process.
@@ -36,7 +36,7 @@ pub unsafe fn address(fd: u32) -> Result<Ptr, Loss> {
 
 /// Counts what moved through a descriptor.
 #[inline(always)]
-pub fn transfer(hook: Hook, task: &Task, fd: u32, ops: Ops, uses: Uses) {
+pub fn transfer(hook: Hook, task: &Task, fd: u32, ops: Ops) {
     // In two steps: a `Result` of both would be copied in ways that the verifier does not follow.
     // SAFETY: probe reads check the address.
     let address = match unsafe { address(fd) } {
@@ -52,7 +52,7 @@ pub fn transfer(hook: Hook, task: &Task, fd: u32, ops: Ops, uses: Uses) {
                 held: false,
                 below: false,
             };
-            pending::transfer(hook, task, &file, ops, uses);
+            pending::transfer(hook, task, &file, ops);
         }
         Err(loss) => emit::lost(hook, loss),
     }
@@ -62,16 +62,10 @@ pub fn transfer(hook: Hook, task: &Task, fd: u32, ops: Ops, uses: Uses) {
 #[inline(always)]
 pub fn between(hook: Hook, task: &Task, input: u32, output: u32, moved: u64) {
     if filter::admits_op(Op::Read) {
-        transfer(hook, task, input, Ops::one(Op::Read, moved), Uses::Fetched);
+        transfer(hook, task, input, Ops::one(Op::Read, moved));
     }
     if filter::admits_op(Op::Write) {
-        transfer(
-            hook,
-            task,
-            output,
-            Ops::one(Op::Write, moved),
-            Uses::Dirtied,
-        );
+        transfer(hook, task, output, Ops::one(Op::Write, moved));
     }
 }
 

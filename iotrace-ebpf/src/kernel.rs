@@ -31,8 +31,6 @@ pub static SETTINGS: Settings = Settings {
     reads: 0,
     writes: 0,
     uring_cqe: 0,
-    cache: 0,
-    pad: 0,
 };
 
 #[unsafe(no_mangle)]

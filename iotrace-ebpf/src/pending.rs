@@ -11,7 +11,6 @@ use crate::{
     file::{Inode, OpenFile},
     kernel::{Ptr, Task},
     maps::PENDING,
-    storage,
 };
 
 /// Most files of one program: a source and a destination.
@@ -45,34 +44,9 @@ pub fn begin(hook: Hook) {
 
 /// Counts operations of the current thread, and remembers their file if that is to be named.
 #[inline(always)]
-pub fn transfer(hook: Hook, task: &Task, file: &OpenFile, ops: Ops, uses: Uses) {
-    count(hook, task, file, ops);
-    storage::ended(
-        hook,
-        task,
-        file,
-        matches!(uses, Uses::Both | Uses::Fetched),
-        matches!(uses, Uses::Both | Uses::Dirtied),
-    );
-}
-
-/// What of a call's use of the cache belongs to a file.
-#[derive(Clone, Copy)]
-pub enum Uses {
-    /// It is the only one.
-    Both,
-    /// It is the source.
-    Fetched,
-    /// It is the destination.
-    Dirtied,
-    /// Not known.
-    Unknown,
-}
-
-#[inline(always)]
-fn count(hook: Hook, task: &Task, file: &OpenFile, ops: Ops) {
+pub fn transfer(hook: Hook, task: &Task, file: &OpenFile, ops: Ops) {
     let kind = count::own_kind(task);
-    let Some(epoch) = count::add(hook, kind, task, file, ops) else {
+    let Some(epoch) = count::add(hook, kind, task, file.inode, ops) else {
         return;
     };
     let Some(pending) = PENDING.get_ptr_mut(hook as u32) else {

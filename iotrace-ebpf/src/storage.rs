@@ -7,9 +7,8 @@ use iotrace_common::{Hook, Loss, RowKind};
 
 use crate::{
     count::{self, Direction, Op, Ops},
-    emit,
-    file::OpenFile,
-    kernel::{self, Probe, Read, Task, offset, setting},
+    file::Inode,
+    kernel::{self, Probe, Read, Task, offset},
     maps::MARKS,
 };
 
@@ -45,25 +44,20 @@ pub fn begins(task: &Task) -> Result<(), Loss> {
         .map_err(|_| Loss::StorageUnknown)
 }
 
-/// An operation on a file has ended: gives it what was fetched, or dirtied, or both.
-#[inline(always)]
-pub fn ended(hook: Hook, task: &Task, file: &OpenFile, fetched: bool, dirtied: bool) {
-    if setting!(cache) == 0 {
-        return;
-    }
-    if let Err(loss) = settle(hook, task, file, fetched, dirtied) {
-        emit::lost(hook, loss);
-    }
+/// What of an operation's use of the cache belongs to a file.
+#[derive(Clone, Copy)]
+pub enum Share {
+    /// It is the only one.
+    All,
+    /// It is the source.
+    Fetched,
+    /// It is the destination.
+    Dirtied,
 }
 
+/// An operation on a file has ended.
 #[inline(always)]
-fn settle(
-    hook: Hook,
-    task: &Task,
-    file: &OpenFile,
-    fetched: bool,
-    dirtied: bool,
-) -> Result<(), Loss> {
+pub fn ended(hook: Hook, task: &Task, inode: Inode, share: Share) -> Result<(), Loss> {
     let now = Mark::now()?;
     let Some(mark) = MARKS.get_ptr_mut(&task.tid) else {
         return Err(Loss::StorageUnknown);
@@ -71,28 +65,28 @@ fn settle(
     // SAFETY: an element that only this thread writes. Should it be given to another thread in
     // this moment, that one's figures are too low once, not the sum too high.
     unsafe {
-        if fetched {
+        if !matches!(share, Share::Dirtied) {
             let bytes = now.fetched.wrapping_sub((*mark).fetched);
             (*mark).fetched = now.fetched;
-            add(hook, task, file, Op::Read, bytes);
+            add(hook, task, inode, Op::Read, bytes);
         }
-        if dirtied {
+        if !matches!(share, Share::Fetched) {
             let bytes = now.dirtied.wrapping_sub((*mark).dirtied);
             (*mark).dirtied = now.dirtied;
-            add(hook, task, file, Op::Write, bytes);
+            add(hook, task, inode, Op::Write, bytes);
         }
     }
     Ok(())
 }
 
 #[inline(always)]
-fn add(hook: Hook, task: &Task, file: &OpenFile, op: Op, bytes: u64) {
+fn add(hook: Hook, task: &Task, inode: Inode, op: Op, bytes: u64) {
     let ops = Ops {
         direction: Direction::Fixed(op),
         // That it is known, be it nothing.
         count: 1,
         bytes,
     };
-    // Its name is that of the row with the operation itself.
-    let _ = count::add(hook, RowKind::Storage, task, file, ops);
+    // Its name comes with the row of the operation itself.
+    let _ = count::add(hook, RowKind::Storage, task, inode, ops);
 }

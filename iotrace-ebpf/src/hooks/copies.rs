@@ -14,7 +14,7 @@ use crate::{
     file::{self, OpenFile},
     filter,
     kernel::{Direct, Ptr, Task},
-    pending::{self, Uses},
+    pending,
 };
 
 /// `ssize_t do_sendfile(int out_fd, int in_fd, loff_t *ppos, size_t count, loff_t max)`
@@ -104,11 +104,7 @@ fn transfer(hook: Hook, task: &Task, address: Ptr, op: Op, moved: u64) {
                 held: true,
                 below: false,
             };
-            let uses = match op {
-                Op::Read => Uses::Fetched,
-                Op::Write => Uses::Dirtied,
-            };
-            pending::transfer(hook, task, &file, Ops::one(op, moved), uses);
+            pending::transfer(hook, task, &file, Ops::one(op, moved));
         }
         Err(loss) => emit::lost(hook, loss),
     }

@@ -14,7 +14,6 @@ use crate::{
     filter,
     kernel::{Direct, Ptr, Read, Task, offset},
     open::{self, File, Name, Request},
-    storage,
 };
 
 /// `ssize_t vfs_read(struct file *file, char *buf, size_t count, loff_t *pos)`
@@ -76,11 +75,7 @@ pub fn on_held(hook: Hook, kind: RowKind, task: &Task, address: Ptr, ops: Ops) -
         held: true,
         below: false,
     };
-    let counted = count::of_kind(hook, kind, task, &file, ops);
-    if matches!(kind, RowKind::Own) {
-        storage::ended(hook, task, &file, true, true);
-    }
-    counted
+    count::of_kind(hook, kind, task, &file, ops)
 }
 
 /// `long do_sys_openat2(int dfd, const char *filename, struct open_how *how)`

@@ -21,7 +21,7 @@ use crate::{
     kernel::{self, Probe, Ptr, Read, offset, task_id},
     maps::{OPENS, TRANSFERS},
     open::{self, File, Name, Request},
-    pending, storage,
+    pending,
 };
 
 /// `ssize_t vfs_read(struct file *file, char *buf, size_t count, loff_t *pos)`
@@ -98,26 +98,40 @@ fn transfer_begins(ctx: &ProbeContext, hook: Hook, op: Op) -> Result<(), Loss> {
 /// `TP_PROTO(struct pt_regs *regs, long ret)`
 #[raw_tracepoint(tracepoint = "sys_exit")]
 pub fn transfer_return(ctx: RawTracePointContext) -> u32 {
-    let tid = task_id();
-    let Some(call) = TRANSFERS.get_ptr(tid) else {
-        return end(&ctx, Hook::Return, between_files(&ctx));
-    };
-    // SAFETY: a live element, which only this thread uses.
-    let args = unsafe { *call };
-    let ended = transfer_ends(&ctx, &args);
-    // It was there a moment ago, and nobody else removes it.
-    let _ = TRANSFERS.remove(tid);
-    end(&ctx, Hook::Return, ended)
+    end(&ctx, Hook::Return, transfer_returns(&ctx))
 }
 
 #[inline(always)]
-fn transfer_ends(ctx: &RawTracePointContext, args: &TransferArgs) -> Result<(), Loss> {
-    let (op, kind) = if args.write == 0 {
+fn transfer_returns(ctx: &RawTracePointContext) -> Result<(), Loss> {
+    let registers: Ptr = ctx.arg(0);
+    // SAFETY: the first argument of the tracepoint is the saved registers.
+    let kind = unsafe { kernel::call_kind(registers) }?;
+    // Most calls are of no interest; only the numbers of 32-bit programs are not known.
+    if kind == 0 && !kernel::is_compat()? {
+        return Ok(());
+    }
+    if descriptor::is_between(kind) && !kernel::is_compat()? {
+        return between_files(ctx, kind, registers);
+    }
+    let tid = task_id();
+    let Some(call) = TRANSFERS.get_ptr(tid) else {
+        return Ok(());
+    };
+    // SAFETY: a live element, which only this thread uses.
+    let args = unsafe { *call };
+    // It was there a moment ago, and nobody else removes it.
+    let _ = TRANSFERS.remove(tid);
+    transfer_ends(ctx, kind, &args)
+}
+
+#[inline(always)]
+fn transfer_ends(ctx: &RawTracePointContext, kind: u8, args: &TransferArgs) -> Result<(), Loss> {
+    let (op, begun) = if args.write == 0 {
         (Op::Read, Syscall::Read)
     } else {
         (Op::Write, Syscall::Write)
     };
-    if !is_return_of(ctx, |returning| returning == kind as u8)? {
+    if kind != begun as u8 && !kernel::is_compat()? {
         return Err(Loss::ReturnMissed);
     }
     let moved: i64 = ctx.arg(1);
@@ -138,20 +152,12 @@ fn transfer_ends(ctx: &RawTracePointContext, args: &TransferArgs) -> Result<(), 
         below: false,
     };
     let task = Probe::current();
-    let counted = count::transfer(Hook::Return, &task, &file, op, moved as u64);
-    storage::ended(Hook::Return, &task, &file, true, true);
-    counted
+    count::transfer(Hook::Return, &task, &file, op, moved as u64)
 }
 
 /// Calls that name both of their files by descriptors need no hook at their entry.
 #[inline(always)]
-fn between_files(ctx: &RawTracePointContext) -> Result<(), Loss> {
-    let registers: Ptr = ctx.arg(0);
-    // SAFETY: the first argument of the tracepoint is the saved registers.
-    let kind = unsafe { kernel::call_kind(registers) }?;
-    if !descriptor::is_between(kind) || kernel::is_compat()? {
-        return Ok(());
-    }
+fn between_files(ctx: &RawTracePointContext, kind: u8, registers: Ptr) -> Result<(), Loss> {
     let Some(task) = filter::caller::<Probe>() else {
         return Ok(());
     };
@@ -159,24 +165,12 @@ fn between_files(ctx: &RawTracePointContext) -> Result<(), Loss> {
     if moved < 0 {
         return Ok(());
     }
-    // SAFETY: as above.
+    // SAFETY: the caller vouches for the registers.
     let (input, output) = unsafe { descriptor::ends(kind, registers) }?;
     pending::begin(Hook::Return);
     descriptor::between(Hook::Return, &task, input, output, moved as u64);
     pending::name_all(Hook::Return);
     Ok(())
-}
-
-/// Whether a call of that kind returns, as far as can be told: the numbers of 32-bit
-/// programs are not known.
-#[inline(always)]
-fn is_return_of(
-    ctx: &RawTracePointContext,
-    is_kind: impl FnOnce(u8) -> bool,
-) -> Result<bool, Loss> {
-    // SAFETY: the first argument of the tracepoint is the saved registers.
-    let kind = unsafe { kernel::call_kind(ctx.arg(0)) }?;
-    Ok(is_kind(kind) || kernel::is_compat()?)
 }
 
 /// `long do_sys_openat2(int dfd, const char *filename, struct open_how *how)`
@@ -207,24 +201,29 @@ fn open_begins(ctx: &ProbeContext) -> Result<(), Loss> {
 /// `TP_PROTO(struct pt_regs *regs, long ret)`
 #[raw_tracepoint(tracepoint = "sys_exit")]
 pub fn open_return(ctx: RawTracePointContext) -> u32 {
-    let tid = task_id();
-    let Some(call) = OPENS.get_ptr(tid) else {
-        return end(&ctx, Hook::HandleOpen, handle_open(&ctx));
-    };
-    // SAFETY: a live element, which only this thread uses.
-    let args = unsafe { *call };
-    let ended = open_ends(&ctx, &args);
-    // It was there a moment ago, and nobody else removes it.
-    let _ = OPENS.remove(tid);
-    end(&ctx, Hook::Return, ended)
+    end(&ctx, Hook::Open, open_returns(&ctx))
 }
 
 #[inline(always)]
-fn open_ends(ctx: &RawTracePointContext, args: &OpenArgs) -> Result<(), Loss> {
+fn open_returns(ctx: &RawTracePointContext) -> Result<(), Loss> {
+    let registers: Ptr = ctx.arg(0);
+    // SAFETY: the first argument of the tracepoint is the saved registers.
+    let kind = unsafe { kernel::call_kind(registers) }?;
     // No other calls than opens have a kind while opens are reported.
-    if !is_return_of(ctx, |returning| returning != 0)? {
-        return Err(Loss::ReturnMissed);
+    if kind == 0 && !kernel::is_compat()? {
+        return Ok(());
     }
+    if kind == Syscall::OpenByHandle as u8 && !kernel::is_compat()? {
+        return handle_open(ctx, registers);
+    }
+    let tid = task_id();
+    let Some(call) = OPENS.get_ptr(tid) else {
+        return Ok(());
+    };
+    // SAFETY: a live element, which only this thread uses.
+    let args = unsafe { *call };
+    // It was there a moment ago, and nobody else removes it.
+    let _ = OPENS.remove(tid);
     open::report(
         Hook::Open,
         &Probe::current(),
@@ -242,17 +241,11 @@ fn open_ends(ctx: &RawTracePointContext, args: &OpenArgs) -> Result<(), Loss> {
 
 /// An open by handle is told as it returns.
 #[inline(always)]
-fn handle_open(ctx: &RawTracePointContext) -> Result<(), Loss> {
-    let registers: Ptr = ctx.arg(0);
-    // SAFETY: the first argument of the tracepoint is the saved registers.
-    let kind = unsafe { kernel::call_kind(registers) }?;
-    if kind != Syscall::OpenByHandle as u8 || kernel::is_compat()? {
-        return Ok(());
-    }
+fn handle_open(ctx: &RawTracePointContext, registers: Ptr) -> Result<(), Loss> {
     let Some(task) = filter::caller::<Probe>() else {
         return Ok(());
     };
-    // SAFETY: as above.
+    // SAFETY: registers at offsets from BTF.
     let flags = unsafe { Probe::load(registers, offset!(regs_arg[2])) }?;
     open::report(
         Hook::HandleOpen,

@@ -6,15 +6,14 @@ use iotrace_common::{Hook, Loss, RowKind};
 use super::end;
 use crate::{
     count::{self, Op, Ops},
-    file::{self, OpenFile},
+    file::{self, Inode, OpenFile},
     filter,
     kernel::{Direct, Probe, Ptr, Read, offset},
-    storage,
 };
 
 // What comes of a fault (`enum vm_fault_reason`, include/linux/mm_types.h, 5.10 to 7.2).
 /// Out of memory, errors, and `VM_FAULT_RETRY`: it comes again.
-const UNDONE: u32 = 0x1 | 0x2 | 0x10 | 0x20 | 0x40 | 0x400;
+pub const UNDONE: u32 = 0x1 | 0x2 | 0x10 | 0x20 | 0x40 | 0x400;
 /// A page is locked: it may be written to now.
 const LOCKED: u32 = 0x200;
 
@@ -54,35 +53,47 @@ fn fault(ctx: &FExitContext, hook: Hook, op: Op) -> Result<(), Loss> {
     let Some(task) = filter::caller::<Direct>() else {
         return Ok(());
     };
-    let fault: Ptr = ctx.arg(0);
-    // SAFETY: the first argument is a vm_fault; its mapping is locked.
-    let address = unsafe {
-        let vma: Ptr = Direct::load(fault, offset!(fault_vma))?;
-        Direct::load::<Ptr>(vma, offset!(vma_file))?
-    };
+    let address = mapped_file(ctx.arg(0))?;
     // A mapping of the kernel's own.
     if address.is_null() {
         return Ok(());
     }
-    // A file of an overlay is mapped as the file below it.
-    // SAFETY: the mapping holds the file; then members of dentry.
-    let (below, inode) = unsafe {
-        let below = file::is_lower::<Direct>(address)?;
-        let inode = if below {
-            let entry = file::user_place(address)?.dentry;
-            file::inode_at::<Probe>(Probe::load(entry, offset!(dentry_inode))?)
-        } else {
-            file::inode::<Direct>(address)
-        };
-        (below, inode)
-    };
+    let (below, inode) = user_inode(address);
     let file = OpenFile {
         address,
         inode: inode?,
         held: true,
         below,
     };
-    let counted = count::of_kind(hook, RowKind::Mapped, &task, &file, Ops::one(op, 0));
-    storage::ended(hook, &task, &file, true, true);
-    counted
+    count::of_kind(hook, RowKind::Mapped, &task, &file, Ops::one(op, 0))
+}
+
+/// The file of the mapping in which a `struct vm_fault` happened; the mapping is locked.
+#[inline(always)]
+pub fn mapped_file(fault: Ptr) -> Result<Ptr, Loss> {
+    // SAFETY: members of vm_fault and vm_area_struct.
+    unsafe {
+        let vma: Ptr = Direct::load(fault, offset!(fault_vma))?;
+        Direct::load(vma, offset!(vma_file))
+    }
+}
+
+/// The inode of a mapped file as the user knows it, and whether that is above it: a file of an
+/// overlay is mapped as the one below.
+#[inline(always)]
+pub fn user_inode(address: Ptr) -> (bool, Result<Inode, Loss>) {
+    // SAFETY: the mapping holds the file; then members of dentry.
+    unsafe {
+        if file::is_lower::<Direct>(address) != Ok(true) {
+            return (false, file::inode::<Direct>(address));
+        }
+        let entry = match file::user_place(address) {
+            Ok(place) => place.dentry,
+            Err(loss) => return (true, Err(loss)),
+        };
+        match Probe::load(entry, offset!(dentry_inode)) {
+            Ok(inode) => (true, file::inode_at::<Probe>(inode)),
+            Err(loss) => (true, Err(loss)),
+        }
+    }
 }

@@ -1,6 +1,7 @@
 //! Attach points. Each picks the arguments and hands over to the core.
 
 mod aio;
+mod cache;
 mod copies;
 mod exec;
 mod fentry;
@@ -9,7 +10,6 @@ mod getevents;
 mod kprobe;
 mod layers;
 mod mapped;
-mod marks;
 mod own;
 mod syscall;
 mod uring;

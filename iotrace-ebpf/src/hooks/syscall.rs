@@ -14,7 +14,7 @@ use crate::{
     descriptor, filter,
     kernel::{self, Probe, Ptr, Read, Task, offset, setting},
     open::{self, AT_FDCWD, File, Name, Request},
-    pending::{self, Uses},
+    pending,
 };
 
 /// `O_CREAT | O_WRONLY | O_TRUNC`, which `creat` stands for; the same numbers on
@@ -62,11 +62,11 @@ unsafe fn transfer(task: &Task, regs: Ptr, kind: u8, result: i64) -> Result<(), 
             Op::Write
         };
         pending::begin(Hook::Read);
-        descriptor::transfer(Hook::Read, task, fd, Ops::one_told(op, moved), Uses::Both);
+        descriptor::transfer(Hook::Read, task, fd, Ops::one_told(op, moved));
     } else if let Some(batch) = Batch::begin() {
         // SAFETY: the caller vouches for the registers.
         unsafe { gather(batch, regs, kind, moved) }?;
-        batch.count(task, descriptor::is_between(kind));
+        batch.count(task);
     }
     pending::name_all(Hook::Read);
     Ok(())

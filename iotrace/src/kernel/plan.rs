@@ -168,8 +168,6 @@ fn settings(request: &Request) -> Settings {
         opens: u32::from(!request.what.is_counted()),
         reads: u32::from(reads),
         writes: u32::from(writes),
-        cache: u32::from(request.what.has_cache()),
-        pad: 0,
         // The kernel's types tell.
         task_btf: 0,
         uring_cqe: 0,

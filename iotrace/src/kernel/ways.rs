@@ -143,10 +143,8 @@ fn group(
 
 /// What of the ways of `what` a backend sees, and how.
 pub(super) fn groups(backend: Backend, what: What) -> Vec<Group> {
-    let mut groups = Vec::new();
-    // The begin before the end.
-    groups.extend(what.has_cache().then(|| marks(backend, what)));
-    groups.push(vital(backend, what));
+    let mut groups = vec![vital(backend, what)];
+    groups.extend(what.has_cache().then(|| cache(backend, what)));
     match what {
         What::Transfers(transfers) => {
             let (read, write) = (transfers.read, transfers.write);
@@ -311,25 +309,32 @@ fn mapped(read: bool, write: bool, cache: bool) -> Group {
     )
 }
 
-/// Begins of operations. (Where one of the functions is missing, so are the rows that tell of
-/// its use of the cache, and nothing else.)
-fn marks(backend: Backend, what: What) -> Group {
+/// Begins and ends of operations, for what they move between cache and storage.
+fn cache(backend: Backend, what: What) -> Group {
     let (read, write) = what.directions();
     let hooks: &[_] = match backend {
         Backend::Fentry => &[
+            (read, hook("vfs_read_settle", "vfs_read")),
             (read, hook("vfs_read_mark", "vfs_read")),
+            (write, hook("vfs_write_settle", "vfs_write")),
             (write, hook("vfs_write_mark", "vfs_write")),
+            (read, hook("vfs_readv_settle", "vfs_readv")),
             (read, hook("vfs_readv_mark", "vfs_readv")),
+            (write, hook("vfs_writev_settle", "vfs_writev")),
             (write, hook("vfs_writev_mark", "vfs_writev")),
-            (true, hook("do_sendfile_mark", "do_sendfile")),
-            (true, hook("do_splice_mark", "do_splice")),
-            (
-                true,
-                hook("vfs_copy_file_range_mark", "vfs_copy_file_range"),
-            ),
+            (read, hook("kernel_read_settle", "kernel_read")),
             (read, hook("kernel_read_mark", "kernel_read")),
+            (true, hook("do_sendfile_settle", "do_sendfile")),
+            (true, hook("do_sendfile_mark", "do_sendfile")),
+            (true, hook("do_splice_settle", "do_splice")),
+            (true, hook("do_splice_mark", "do_splice")),
+            (true, hook("copy_file_range_settle", "vfs_copy_file_range")),
+            (true, hook("copy_file_range_mark", "vfs_copy_file_range")),
         ],
-        Backend::Kprobe | Backend::Syscall => &[(true, hook("call_mark", "sys_enter"))],
+        Backend::Kprobe | Backend::Syscall => &[
+            (true, hook("call_settle", "sys_exit")),
+            (true, hook("call_mark", "sys_enter")),
+        ],
     };
     group(None, &[Feature::Storage], hooks)
 }
