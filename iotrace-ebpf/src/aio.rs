@@ -27,6 +27,16 @@ pub struct Request {
 
 const _: () = assert!(size_of::<Request>() == 56);
 
+/// A request begins at this address, whoever it is of: what stands there ended without a
+/// result, for it was refused before it began.
+#[inline(always)]
+pub fn forget(request: u64) {
+    // Looked up first: to remove costs a lock.
+    if REQUESTS.get_ptr(&request).is_some() {
+        let _ = REQUESTS.remove(&request);
+    }
+}
+
 /// A request of `task`, the current thread, begins.
 ///
 /// # Safety
@@ -47,8 +57,6 @@ pub unsafe fn begins<R: Read>(task: &Task, request: u64, file: Ptr, op: Op) -> R
         mode,
         write: u32::from(op == Op::Write),
     };
-    // What another request left at this address ended without a result: it was
-    // refused before it began.
     REQUESTS
         .insert(&request, &begun, 0)
         .map_err(|_| Loss::CallsFull)

@@ -138,7 +138,7 @@ pub fn add<W: Who>(hook: Hook, kind: RowKind, who: &W, inode: Inode, ops: Ops) -
     let totals = TOTALS.get_ptr_mut((part + half) * Hook::COUNTING as u32 + hook as u32)?;
     // SAFETY: the element of this CPU and this hook, whose program alone writes
     // to it (iotrace_common::Totals).
-    unsafe { add_total(ops.of(&raw mut (*totals).moved), ops) };
+    unsafe { add_to::<W>(ops.of(&raw mut (*totals).moved), ops) };
 
     let task = who.task();
     let key = RowKey::new(kind, inode.id, task.tid, task.birth);
@@ -155,16 +155,26 @@ pub fn add<W: Who>(hook: Hook, kind: RowKind, who: &W, inode: Inode, ops: Ops) -
         return None;
     }
     // SAFETY: as for the totals above.
-    unsafe { add_total(ops.of(&raw mut (*totals).overflow), ops) };
+    unsafe { add_to::<W>(ops.of(&raw mut (*totals).overflow), ops) };
     None
 }
 
+/// Plainly where the current thread alone writes; otherwise atomically, for programs at the end of
+/// requests run in interrupts too, and before 5.12 within each other.
 #[inline(always)]
-unsafe fn add_total(total: *mut OpTotal, ops: Ops) {
+unsafe fn add_to<W: Who>(total: *mut OpTotal, ops: Ops) {
     // SAFETY: the caller vouches for the total.
     unsafe {
-        (*total).ops += ops.count;
-        (*total).bytes += ops.bytes;
+        if W::CURRENT {
+            (*total).ops += ops.count;
+            (*total).bytes += ops.bytes;
+        } else {
+            atomic_xadd::<u64, u64, { AtomicOrdering::Relaxed }>(&raw mut (*total).ops, ops.count);
+            atomic_xadd::<u64, u64, { AtomicOrdering::Relaxed }>(
+                &raw mut (*total).bytes,
+                ops.bytes,
+            );
+        }
     }
 }
 
@@ -176,16 +186,7 @@ fn add_to_row<W: Who>(rows: &HashMap<RowKey, Row>, key: &RowKey, ops: Ops) -> bo
     };
     // SAFETY: a live element. For the current thread it is the only writer; other
     // rows are written atomically by all (RowKind).
-    unsafe {
-        let total = ops.of(&raw mut (*row).moved);
-        if W::CURRENT {
-            add_total(total, ops);
-        } else {
-            let OpTotal { ops: count, bytes } = &mut *total;
-            atomic_xadd::<u64, u64, { AtomicOrdering::Relaxed }>(count, ops.count);
-            atomic_xadd::<u64, u64, { AtomicOrdering::Relaxed }>(bytes, ops.bytes);
-        }
-    }
+    unsafe { add_to::<W>(ops.of(&raw mut (*row).moved), ops) };
     true
 }
 

@@ -7,7 +7,7 @@ use aya_ebpf::{
 use iotrace_common::{FileRecord, Hook, Loss, OpenRecord, RECORD_FILE, path_flag, wakes};
 
 use crate::{
-    file::{Named, OpenFile},
+    file::{Named, OpenFile, Place},
     kernel::{path_bound, setting},
     maps::{EVENTS, FILE_SCRATCH, LOSSES, NAMED},
     path::{self, PathBuf},
@@ -18,6 +18,8 @@ use crate::{
 pub struct FileScratch {
     head: FileRecord,
     path: PathBuf,
+    /// In use.
+    busy: u32,
 }
 
 /// An open record under construction.
@@ -70,7 +72,39 @@ pub fn name(hook: Hook, file: &OpenFile, epoch: u32) -> Result<(), Loss> {
     let Some(record) = FILE_SCRATCH.get_ptr_mut(hook as u32) else {
         return Ok(());
     };
+    // The end of a request may come in an interrupt, and before 5.12 the kernel lets one program
+    // run within another run of it.
+    let may_nest = matches!(hook, Hook::AioDone);
     // SAFETY: this CPU's buffer of this hook (maps.rs).
+    unsafe {
+        if may_nest {
+            if (*record).busy != 0 {
+                return Err(Loss::NameGone);
+            }
+            (*record).busy = 1;
+        }
+        let told = tell(hook, record, file, place, &now);
+        if may_nest {
+            (*record).busy = 0;
+        }
+        told?;
+    }
+    // A full LRU map makes room by itself; should it fail, the name is only
+    // said again.
+    let _ = NAMED.insert(&inode.id, &now, 0);
+    Ok(())
+}
+
+/// Puts a record together, and sends it.
+#[inline(always)]
+unsafe fn tell(
+    hook: Hook,
+    record: *mut FileScratch,
+    file: &OpenFile,
+    place: Place,
+    now: &Named,
+) -> Result<(), Loss> {
+    // SAFETY: the caller vouches for the record.
     unsafe {
         let unlinked = if now.unlinked() {
             path_flag::DELETED
@@ -81,19 +115,15 @@ pub fn name(hook: Hook, file: &OpenFile, epoch: u32) -> Result<(), Loss> {
         *head = FileRecord {
             kind: RECORD_FILE,
             flags: unlinked,
-            file: inode.id,
+            file: file.inode.id,
             path_len: 0,
             pad: 0,
         };
         let walked = path::walk(&raw mut (*record).path, &raw mut (*head).path_len, place);
         (*head).flags |= walked;
         lost_path(hook, walked);
-        output(record.cast(), size_of::<FileRecord>(), (*head).path_len)?;
+        output(record.cast(), size_of::<FileRecord>(), (*head).path_len)
     }
-    // A full LRU map makes room by itself; should it fail, the name is only
-    // said again.
-    let _ = NAMED.insert(&inode.id, &now, 0);
-    Ok(())
 }
 
 /// Copies a record into the ring.

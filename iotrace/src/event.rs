@@ -179,6 +179,13 @@ impl Counts {
         rest != Self::default() || storage != Storage::default()
     }
 
+    /// Operations in both directions, and page faults.
+    pub fn events(&self) -> u64 {
+        self.operations()
+            .saturating_add(self.map_reads)
+            .saturating_add(self.map_writes)
+    }
+
     /// What is left without `part`, or `None` when it is more than the whole.
     pub fn without(&self, part: &Self) -> Option<Self> {
         Some(Self {

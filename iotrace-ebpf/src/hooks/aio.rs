@@ -43,10 +43,11 @@ fn ends(ctx: &FEntryContext) -> Result<(), Loss> {
 
 #[inline(always)]
 fn begins(ctx: &FEntryContext, op: Op) -> Result<(), Loss> {
+    let request: Ptr = ctx.arg(0);
+    aio::forget(request as u64);
     let Some(task) = filter::caller::<Direct>() else {
         return Ok(());
     };
-    let request: Ptr = ctx.arg(0);
     // SAFETY: the first argument is a kiocb.
     unsafe {
         let file: Ptr = Direct::load(request, offset!(kiocb_file))?;
@@ -74,12 +75,13 @@ pub fn aio_done_entry(ctx: ProbeContext) -> u32 {
 
 #[inline(always)]
 fn probe_begins(ctx: &ProbeContext, op: Op) -> Result<(), Loss> {
-    let Some(task) = filter::caller::<Probe>() else {
-        return Ok(());
-    };
     // SAFETY: registers at offsets from BTF; the first argument is a kiocb.
     unsafe {
         let request: Ptr = Probe::load(ctx.as_ptr().cast(), offset!(regs_param[0]))?;
+        aio::forget(request as u64);
+        let Some(task) = filter::caller::<Probe>() else {
+            return Ok(());
+        };
         let file: Ptr = Probe::load(request, offset!(kiocb_file))?;
         aio::begins::<Probe>(&task, request as u64, file, op)
     }

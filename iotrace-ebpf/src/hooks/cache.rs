@@ -10,14 +10,14 @@ use iotrace_common::{Hook, Loss, Syscall};
 
 use super::{
     end,
-    mapped::{UNDONE, mapped_file, user_inode},
+    mapped::{RETRY, mapped_file, user_inode},
 };
 use crate::{
-    descriptor, emit,
+    descriptor,
     file::{self, Inode},
     filter,
     kernel::{self, Direct, Probe, Ptr, Read, Task, offset},
-    storage::{self, Share},
+    storage::{self, Account, Share},
 };
 
 /// Two programs for each function: the kernel ties each to one.
@@ -33,10 +33,11 @@ macro_rules! functions {
             #[doc = concat!("`", $function, "` ends.")]
             #[fexit(function = $function)]
             pub fn $end(ctx: FExitContext) -> u32 {
-                if let Some(task) = filter::caller::<Direct>() {
-                    $ended(&ctx, Hook::$hook, &task);
-                }
-                0
+                let ended = match filter::caller::<Direct>() {
+                    Some(task) => $ended(&ctx, Hook::$hook, &task),
+                    None => Ok(()),
+                };
+                end(&ctx, Hook::Mark, ended)
             }
         )*
     };
@@ -58,10 +59,7 @@ functions! {
 /// `TP_PROTO(struct pt_regs *regs, long id)`
 #[raw_tracepoint(tracepoint = "sys_enter")]
 pub fn call_mark(ctx: RawTracePointContext) -> u32 {
-    if kernel::syscall_kind(ctx.arg::<u64>(1) as u32) == 0 {
-        return 0;
-    }
-    end(&ctx, Hook::Mark, begins::<Probe>())
+    end(&ctx, Hook::Mark, call_begins(&ctx))
 }
 
 /// `TP_PROTO(struct pt_regs *regs, long ret)`
@@ -79,100 +77,119 @@ fn begins<R: Read>() -> Result<(), Loss> {
 }
 
 #[inline(always)]
+fn call_begins(ctx: &RawTracePointContext) -> Result<(), Loss> {
+    let kind = kernel::syscall_kind(ctx.arg::<u64>(1) as u32);
+    if !is_followed(kind) || kernel::is_compat()? {
+        return Ok(());
+    }
+    begins::<Probe>()
+}
+
+#[inline(always)]
 fn call_ends(ctx: &RawTracePointContext) -> Result<(), Loss> {
     let registers: Ptr = ctx.arg(0);
     // SAFETY: the first argument of the tracepoint is the saved registers.
     let kind = unsafe { kernel::call_kind(registers) }?;
-    let is_one = kind == Syscall::Read as u8 || kind == Syscall::Write as u8;
-    if !is_one && !descriptor::is_between(kind) || kernel::is_compat()? {
+    if !is_followed(kind) || kernel::is_compat()? {
         return Ok(());
     }
     let Some(task) = filter::caller::<Probe>() else {
         return Ok(());
     };
-    if is_one {
-        // SAFETY: registers at offsets from BTF.
-        let fd = unsafe { Probe::load(registers, offset!(regs_arg[0])) }?;
-        of_descriptor(Hook::Read, &task, fd, Share::All);
-        return Ok(());
-    }
     // SAFETY: as above.
-    let (input, output) = unsafe { descriptor::ends(kind, registers) }?;
-    of_descriptor(Hook::Read, &task, input, Share::Fetched);
-    of_descriptor(Hook::Read, &task, output, Share::Dirtied);
+    let (input, output) = unsafe {
+        if descriptor::is_between(kind) {
+            descriptor::ends(kind, registers)?
+        } else {
+            let fd = Probe::load(registers, offset!(regs_arg[0]))?;
+            (fd, fd)
+        }
+    };
+    let used = storage::ends(&task)?;
+    of_descriptor(Hook::Read, &task, input, &used, Share::Fetched);
+    of_descriptor(Hook::Read, &task, output, &used, Share::Dirtied);
     Ok(())
+}
+
+/// Whether a call reads or writes, between its begin and its end.
+#[inline(always)]
+fn is_followed(kind: u8) -> bool {
+    kind == Syscall::Read as u8 || kind == Syscall::Write as u8 || descriptor::is_between(kind)
 }
 
 /// The first argument is the file.
 #[inline(always)]
-fn one_file(ctx: &FExitContext, hook: Hook, task: &Task) {
+fn one_file(ctx: &FExitContext, hook: Hook, task: &Task) -> Result<(), Loss> {
+    let used = storage::ends(task)?;
     // SAFETY: the traced function holds it.
-    let inode = unsafe { file::inode::<Direct>(ctx.arg(0)) };
-    of_inode(hook, task, inode, Share::All);
+    let inode = unsafe { file::inode::<Direct>(ctx.arg(0)) }?;
+    of_inode(hook, task, inode, &used, Share::All);
+    Ok(())
 }
 
 /// The first argument is the source, the third the destination.
 #[inline(always)]
-fn two_files(ctx: &FExitContext, hook: Hook, task: &Task) {
-    // SAFETY: the traced function holds both. (For the file below an overlay, whose share is that
-    // of the overlay, nothing is left: it comes first, and then has had none.)
+fn two_files(ctx: &FExitContext, hook: Hook, task: &Task) -> Result<(), Loss> {
+    let used = storage::ends(task)?;
+    // SAFETY: the traced function holds both.
     let (input, output) = unsafe {
-        if file::is_lower::<Direct>(ctx.arg(0)) != Ok(false) {
-            return;
-        }
         (
-            file::inode::<Direct>(ctx.arg(0)),
-            file::inode::<Direct>(ctx.arg(2)),
+            file::inode::<Direct>(ctx.arg(0))?,
+            file::inode::<Direct>(ctx.arg(2))?,
         )
     };
-    of_inode(hook, task, input, Share::Fetched);
-    of_inode(hook, task, output, Share::Dirtied);
+    of_inode(hook, task, input, &used, Share::Fetched);
+    of_inode(hook, task, output, &used, Share::Dirtied);
+    Ok(())
 }
 
 /// The first argument is the destination, the second the source, as descriptors.
 #[inline(always)]
-fn two_descriptors(ctx: &FExitContext, hook: Hook, task: &Task) {
-    of_descriptor(hook, task, ctx.arg::<i64>(1) as u32, Share::Fetched);
-    of_descriptor(hook, task, ctx.arg::<i64>(0) as u32, Share::Dirtied);
+fn two_descriptors(ctx: &FExitContext, hook: Hook, task: &Task) -> Result<(), Loss> {
+    let used = storage::ends(task)?;
+    let (output, input) = (ctx.arg::<i64>(0) as u32, ctx.arg::<i64>(1) as u32);
+    of_descriptor(hook, task, input, &used, Share::Fetched);
+    of_descriptor(hook, task, output, &used, Share::Dirtied);
+    Ok(())
 }
 
-/// The first argument tells of a fault in a mapping, which has been let go of if it comes again.
+/// The first argument tells of a fault in a mapping. A fault that has to wait for storage lets go of
+/// the mapping, and comes again.
 #[inline(always)]
-fn fault(ctx: &FExitContext, hook: Hook, task: &Task) {
-    if ctx.arg::<u64>(1) as u32 & UNDONE == 0 {
-        mapping(ctx, hook, task);
+fn fault(ctx: &FExitContext, hook: Hook, task: &Task) -> Result<(), Loss> {
+    if ctx.arg::<u64>(1) as u32 & RETRY != 0 {
+        storage::begins_again(task);
+        return Ok(());
     }
+    mapping(ctx, hook, task)
 }
 
 /// The first argument tells of a fault in a mapping.
 #[inline(always)]
-fn mapping(ctx: &FExitContext, hook: Hook, task: &Task) {
-    match mapped_file(ctx.arg(0)) {
-        Ok(address) if address.is_null() => {}
-        Ok(address) => of_inode(hook, task, user_inode(address).1, Share::All),
-        Err(loss) => emit::lost(Hook::Mark, loss),
+fn mapping(ctx: &FExitContext, hook: Hook, task: &Task) -> Result<(), Loss> {
+    let used = storage::ends(task)?;
+    let address = mapped_file(ctx.arg(0))?;
+    if !address.is_null() {
+        let inode = user_inode(address).1?;
+        of_inode(hook, task, inode, &used, Share::All);
     }
+    Ok(())
 }
 
 #[inline(always)]
-fn of_descriptor(hook: Hook, task: &Task, fd: u32, share: Share) {
+fn of_descriptor(hook: Hook, task: &Task, fd: u32, used: &Account, share: Share) {
     // SAFETY: probe reads check the address.
-    match unsafe { descriptor::address(fd) } {
-        // SAFETY: likewise.
-        Ok(address) => of_inode(hook, task, unsafe { file::inode::<Probe>(address) }, share),
-        // The hook that counts tells it.
-        Err(_) => {}
+    if let Ok(address) = unsafe { descriptor::address(fd) }
+        // That it is gone is told by the hook that counts.
+        && let Ok(inode) = unsafe { file::inode::<Probe>(address) }
+    {
+        of_inode(hook, task, inode, used, share);
     }
 }
 
 #[inline(always)]
-fn of_inode(hook: Hook, task: &Task, inode: Result<Inode, Loss>, share: Share) {
-    let ended = match inode {
-        Ok(inode) if !filter::admits_type(inode.mode) => Ok(()),
-        Ok(inode) => storage::ended(hook, task, inode, share),
-        Err(loss) => Err(loss),
-    };
-    if let Err(loss) = ended {
-        emit::lost(Hook::Mark, loss);
+fn of_inode(hook: Hook, task: &Task, inode: Inode, used: &Account, share: Share) {
+    if filter::admits_type(inode.mode) {
+        storage::give(hook, task, inode, used, share);
     }
 }

@@ -12,8 +12,10 @@ use crate::{
 };
 
 // What comes of a fault (`enum vm_fault_reason`, include/linux/mm_types.h, 5.10 to 7.2).
-/// Out of memory, errors, and `VM_FAULT_RETRY`: it comes again.
-pub const UNDONE: u32 = 0x1 | 0x2 | 0x10 | 0x20 | 0x40 | 0x400;
+/// It had to let go of the mapping, and comes again.
+pub const RETRY: u32 = 0x400;
+/// Out of memory, errors, and that.
+const UNDONE: u32 = 0x1 | 0x2 | 0x10 | 0x20 | 0x40 | RETRY;
 /// A page is locked: it may be written to now.
 const LOCKED: u32 = 0x200;
 
@@ -62,13 +64,15 @@ fn fault(ctx: &FExitContext, hook: Hook, op: Op) -> Result<(), Loss> {
     let file = OpenFile {
         address,
         inode: inode?,
-        held: true,
+        held: false,
         below,
     };
     count::of_kind(hook, RowKind::Mapped, &task, &file, Ops::one(op, 0))
 }
 
-/// The file of the mapping in which a `struct vm_fault` happened; the mapping is locked.
+/// The file of the mapping in which a `struct vm_fault` happened. The mapping is no longer locked when
+/// a first write made the thread wait (`VM_FAULT_COMPLETED`, since 6.0): then another thread may have
+/// unmapped it, and the loads may find anything, but do no harm.
 #[inline(always)]
 pub fn mapped_file(fault: Ptr) -> Result<Ptr, Loss> {
     // SAFETY: members of vm_fault and vm_area_struct.
@@ -82,7 +86,7 @@ pub fn mapped_file(fault: Ptr) -> Result<Ptr, Loss> {
 /// overlay is mapped as the one below.
 #[inline(always)]
 pub fn user_inode(address: Ptr) -> (bool, Result<Inode, Loss>) {
-    // SAFETY: the mapping holds the file; then members of dentry.
+    // SAFETY: a member of file; then of dentry.
     unsafe {
         if file::is_lower::<Direct>(address) != Ok(true) {
             return (false, file::inode::<Direct>(address));

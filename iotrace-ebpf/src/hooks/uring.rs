@@ -44,7 +44,10 @@ pub fn uring_open(ctx: RawTracePointContext) -> u32 {
 /// A completion that finds no room is delivered later, without the tracepoint above.
 #[raw_tracepoint(tracepoint = "io_uring_cqe_overflow")]
 pub fn uring_overflow(_: RawTracePointContext) -> u32 {
-    emit::lost(Hook::UringOverflow, Loss::UringOverflow);
+    // Of the process in whose context it happens, for the request is not told.
+    if filter::caller::<Probe>().is_some() {
+        emit::lost(Hook::UringOverflow, Loss::UringOverflow);
+    }
     0
 }
 

@@ -6,9 +6,10 @@ use aya::{Btf, Ebpf, programs::Program};
 use aya_obj::btf::{BtfType, Func, FuncLinkage};
 
 use super::{
+    groups::{AttachPoint, Group},
     plan::Plan,
     reason::Reason,
-    ways::{AttachPoint, Group, Way},
+    ways::Way,
 };
 
 /// What was attached.
@@ -16,7 +17,9 @@ use super::{
 pub struct Hooks {
     /// Names of the programs.
     pub programs: Vec<String>,
-    /// Ways into a file for which the kernel refused them.
+    /// Ways into a file that they see.
+    pub seen: Vec<Way>,
+    /// Those for which the kernel refused them.
     pub refused: Vec<(Way, Reason)>,
 }
 
@@ -31,14 +34,20 @@ pub fn attach_groups(ebpf: &mut Ebpf, groups: &[Group], plan: &Plan) -> Result<H
             .has(group.needs)
             .map_err(Reason::from)
             .and_then(|()| attach_loaded(ebpf, &group.hooks, &mut loaded));
-        match (attached, group.way) {
-            (Ok(programs), _) => hooks.programs.extend(programs),
-            (Err(reason), Some(way)) => hooks.refused.push((way, reason)),
-            (Err(reason), None) => {
+        match attached {
+            Ok(programs) => {
+                hooks.programs.extend(programs);
+                hooks.seen.extend(group.ways);
+            }
+            Err(reason) if group.ways.is_empty() => {
                 for group in groups {
                     unload_all(ebpf, &group.hooks);
                 }
                 return Err(reason);
+            }
+            Err(reason) => {
+                let refused = group.ways.iter().map(|way| (*way, reason.clone()));
+                hooks.refused.extend(refused);
             }
         }
     }

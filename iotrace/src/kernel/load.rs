@@ -15,11 +15,12 @@ use aya_log::EbpfLogger;
 
 use super::{
     attach::{attach_all, attach_groups, find},
+    groups::{self, AttachPoint},
     plan::{self, Plan},
     reason::{Reason, describe},
     request::{Backend, OwnTraffic, Request},
     system::System,
-    ways::{self, AttachPoint, Way},
+    ways::{self, Way},
 };
 use iotrace_common::Hook;
 
@@ -117,28 +118,20 @@ fn try_backends(request: &Request) -> Result<Attached, Unavailable> {
             .runs_programs_of(backend)
             .and_then(|()| plan.allows_backend(backend))
             .map_err(Reason::from)
-            .and_then(|()| {
-                let groups = ways::groups(backend, request.what);
-                let hooks = attach_groups(&mut ebpf, &groups, &plan)?;
-                Ok((groups, hooks))
-            });
+            .and_then(|()| attach_groups(&mut ebpf, &groups::groups(backend, request.what), &plan));
         match attached {
-            Ok((groups, hooks)) => {
+            Ok(hooks) => {
                 let mut programs = hooks.programs;
                 if request.follow {
                     let followers = follow(&mut ebpf, &plan, own);
                     programs.extend(followers.map_err(object_error)?);
                 }
-                let seen = |way: &Way| {
-                    groups.iter().any(|group| group.way == Some(*way))
-                        && !hooks.refused.iter().any(|(refused, _)| refused == way)
-                };
                 let ways = ways::all(request.what).into_iter();
                 return Ok(Attached {
                     ebpf,
                     backend,
                     refused,
-                    unseen: ways.filter(|way| !seen(way)).collect(),
+                    unseen: ways.filter(|way| !hooks.seen.contains(way)).collect(),
                     ways_refused: hooks.refused,
                     programs,
                     log: request.log,

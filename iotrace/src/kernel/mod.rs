@@ -7,6 +7,7 @@ mod counters;
 mod errno;
 mod facts;
 mod findings;
+mod groups;
 mod layout;
 mod load;
 mod names;

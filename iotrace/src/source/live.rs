@@ -130,7 +130,7 @@ impl Live {
             seen += io.counts;
             events.push(Event::Io(io));
         }
-        lost.add("rows_full", interval.overflow.operations());
+        lost.add("rows_full", interval.overflow.events());
         // The promise that is checked at every tick. It can not break but by a
         // bug; then it must show.
         lost.add("unbalanced", u64::from(seen != interval.total));

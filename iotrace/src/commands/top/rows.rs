@@ -107,7 +107,7 @@ pub fn headlines(tick: &TickRow, width: Option<usize>) -> String {
         let _ = write!(
             sums,
             " without a row: {} ({})",
-            tick.overflow.operations(),
+            tick.overflow.events(),
             units::bytes(tick.overflow.bytes())
         );
     }
@@ -127,6 +127,10 @@ const PID: Column<Row> = column!("PID", 7, Left, |row, cell| number(row.pid, cel
 const TID: Column<Row> = column!("TID", 7, Left, |row, cell| number(row.tid, cell));
 const COMM: Column<Row> = column!("COMM", 15, Left, |row, cell| {
     cell.push_str(&sanitize::name(row.comm.as_deref().unwrap_or_default()));
+    // Otherwise the file tells.
+    if row.lower && row.file.is_none() {
+        cell.push_str(LOWER);
+    }
 });
 const READS: Column<Row> = column!("READS", 7, Right, |row, cell| {
     let _ = write!(cell, "{}", row.counts.reads);
@@ -189,6 +193,9 @@ pub fn columns(config: &Config) -> Vec<Column<Row>> {
     [who, &[READS, WRITES, R_KB, W_KB], storage, faults, what].concat()
 }
 
+/// Behind what a lower layer did.
+const LOWER: &str = " (lower layer)";
+
 fn kib_if_known(bytes: Option<u64>, cell: &mut String) {
     match bytes {
         Some(bytes) => _ = write!(cell, "{}", units::kib(bytes)),
@@ -206,9 +213,6 @@ fn path(row: &Row, cell: &mut String) {
     match (&row.path, row.file) {
         (Some(path), _) => {
             sanitize::path(path, cell);
-            if row.lower {
-                cell.push_str(" (lower layer)");
-            }
             if row.counts.cloned_bytes > 0 {
                 let _ = write!(cell, " (cloned {})", units::bytes(row.counts.cloned_bytes));
             }
@@ -217,5 +221,8 @@ fn path(row: &Row, cell: &mut String) {
             let _ = write!(cell, "<{}:{} inode {}>", file.major, file.minor, file.ino);
         }
         (None, None) => cell.push_str("<unknown>"),
+    }
+    if row.lower {
+        cell.push_str(LOWER);
     }
 }
