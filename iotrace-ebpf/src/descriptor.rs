@@ -41,7 +41,7 @@ pub fn transfer(hook: Hook, task: &Task, fd: u32, ops: Ops) {
     // SAFETY: probe reads check the address.
     let address = match unsafe { address(fd) } {
         Ok(address) => address,
-        Err(loss) => return emit::lost(hook, loss),
+        Err(loss) => return emit::lost_many(hook, loss, ops.count),
     };
     // SAFETY: likewise.
     match unsafe { file::inode::<Probe>(address) } {
@@ -54,7 +54,7 @@ pub fn transfer(hook: Hook, task: &Task, fd: u32, ops: Ops) {
             };
             pending::transfer(hook, task, &file, ops);
         }
-        Err(loss) => emit::lost(hook, loss),
+        Err(loss) => emit::lost_many(hook, loss, ops.count),
     }
 }
 

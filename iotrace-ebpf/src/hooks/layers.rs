@@ -1,8 +1,9 @@
 //! Backend `fentry`: what is done to files below others, for who asks for it.
 //!
 //! An overlay reads and writes the file below, which the kernel opened for itself, with these
-//! functions; so does a loop device up to 6.14, in a thread of the kernel. Other callers
-//! work on the very file that the user's process named, and are counted there.
+//! functions; so did loop devices, in a thread of the kernel, before their driver went past them
+//! (it does in Debian's 6.12 and 7.2). Other callers work on the very file that the user's process
+//! named, and are counted there.
 
 use aya_ebpf::{macros::fexit, programs::FExitContext};
 use iotrace_common::{Hook, RowKind};

@@ -130,7 +130,7 @@ fn transfers_by(backend: Backend, read: bool, write: bool) -> Vec<Group> {
                 &[(true, hook("do_sendfile_exit", "do_sendfile"))],
             ),
             group(
-                &[Way::Splice],
+                &[Way::Splice, Way::UringSplice],
                 &[],
                 &[(true, hook("do_splice_exit", "do_splice"))],
             ),
@@ -334,7 +334,7 @@ mod tests {
     }
 
     #[test]
-    fn fentry_sees_every_way_and_none_is_seen_twice() {
+    fn fentry_sees_most_ways_and_none_is_seen_twice() {
         for what in everything() {
             for backend in Backend::ALL {
                 let mut seen: Vec<_> = groups(backend, what)
@@ -347,7 +347,10 @@ mod tests {
                 seen.dedup();
                 assert_eq!(seen.len(), count, "{backend:?}: {seen:?}");
                 if backend == Backend::Fentry {
-                    assert_eq!(count, ways::all(what).len());
+                    // Nobody sees these.
+                    let never = [Way::UringSkipped, Way::KernelWrites];
+                    let all = ways::all(what).into_iter();
+                    assert_eq!(count, all.filter(|way| !never.contains(way)).count());
                 }
             }
         }

@@ -26,6 +26,20 @@ impl Names {
     pub fn resolve(&self, io: &mut Io) {
         let named = self.names.get(&io.file).map(|(path, _)| path);
         io.path = named.map(|path| describe(path, io.file_type, io.file.ino));
+        // What an overlay opens for itself hangs in a mount of its own, so that its path begins
+        // at the root of the layer.
+        if io.lower
+            && let Some(path) = &io.path
+        {
+            io.path = Some(Arc::new(FilePath {
+                bytes: path
+                    .bytes
+                    .strip_prefix(b"/")
+                    .map_or_else(|| path.bytes.clone(), |rest| path.bytes.slice_ref(rest)),
+                cut: true,
+                ..FilePath::clone(path)
+            }));
+        }
     }
 
     /// Ends an interval.

@@ -9,6 +9,10 @@ pub enum Way {
     Vectors,
     /// io_uring.
     Uring,
+    /// Its requests that ask for no completion when they succeed (`IOSQE_CQE_SKIP_SUCCESS`).
+    UringSkipped,
+    /// Its splices.
+    UringSplice,
     /// `io_submit`.
     Aio,
     /// The same, where the program takes completions from the ring without a system call.
@@ -23,6 +27,8 @@ pub enum Way {
     Reflink,
     /// Reads by the kernel for the caller: exec, modules.
     KernelReads,
+    /// Writes by the kernel: core dumps.
+    KernelWrites,
     /// Mapped files.
     Mapped,
     /// Files below others, when they are asked for.
@@ -47,6 +53,8 @@ impl Way {
         match self {
             Self::Vectors => "vectors",
             Self::Uring => "io_uring",
+            Self::UringSkipped => "io_uring_skipped",
+            Self::UringSplice => "io_uring_splice",
             Self::Aio => "aio",
             Self::AioUserReaped => "aio_user_reaped",
             Self::Sendfile => "sendfile",
@@ -54,6 +62,7 @@ impl Way {
             Self::CopyFileRange => "copy_file_range",
             Self::Reflink => "reflink",
             Self::KernelReads => "kernel_reads",
+            Self::KernelWrites => "kernel_writes",
             Self::Mapped => "mapped",
             Self::Layers => "layers",
             Self::Cache => "cache",
@@ -70,6 +79,8 @@ impl Way {
         match self {
             Self::Vectors => "readv/writev",
             Self::Uring => "io_uring",
+            Self::UringSkipped => "io_uring without completions",
+            Self::UringSplice => "splice by io_uring",
             Self::Aio => "AIO",
             Self::AioUserReaped => "AIO completions taken without a system call (QEMU)",
             Self::Sendfile => "sendfile",
@@ -77,6 +88,7 @@ impl Way {
             Self::CopyFileRange => "copy_file_range",
             Self::Reflink => "reflinks",
             Self::KernelReads => "reads by exec",
+            Self::KernelWrites => "core dumps",
             Self::Mapped => "mapped files (see --mmap)",
             Self::Layers => "lower layers",
             Self::Cache => "use of the cache",
@@ -101,9 +113,11 @@ pub(super) fn all(what: What) -> Vec<Way> {
     }
 }
 
-const TRANSFERS: [Way; 11] = [
+const TRANSFERS: [Way; 14] = [
     Way::Vectors,
     Way::Uring,
+    Way::UringSkipped,
+    Way::UringSplice,
     Way::Aio,
     Way::AioUserReaped,
     Way::Sendfile,
@@ -111,13 +125,15 @@ const TRANSFERS: [Way; 11] = [
     Way::CopyFileRange,
     Way::Reflink,
     Way::KernelReads,
+    Way::KernelWrites,
     Way::Mapped,
     Way::Compat32,
 ];
 
-const OPENS: [Way; 5] = [
+const OPENS: [Way; 6] = [
     Way::Handles,
     Way::UringOpens,
+    Way::UringSkipped,
     Way::Exec,
     Way::ExecLoader,
     Way::Compat32,

@@ -92,7 +92,7 @@ pub struct TopArgs {
     #[arg(long)]
     pub mmap: bool,
 
-    /// Show files below others too: those of an overlay, or behind a loop device (backend fentry)
+    /// Show files below others too: those that an overlay reads and writes (backend fentry)
     #[arg(long)]
     pub layers: bool,
 
