@@ -104,7 +104,7 @@ impl Queue {
             fd: u32::try_from(fd)?,
             // Not of this process, on any machine.
             buffer: !0xffff,
-            length: 4096,
+            length: 1,
             ..Control::default()
         };
         let pointer = &raw const control;
