@@ -59,7 +59,7 @@ pub fn judge(
         let known = |(way, why): &(&str, &str)| *way == untried.way && untried.why.starts_with(why);
         EXPECTED.iter().any(known)
     };
-    let unexpected: Vec<_> = untried.iter().filter(|one| !is_expected(*one)).collect();
+    let unexpected: Vec<_> = untried.iter().filter(|one| !is_expected(one)).collect();
     ensure!(
         unexpected.is_empty() || !machine::is_emulated(),
         "untried, where it can be tried: {unexpected:?}"

@@ -62,10 +62,7 @@ const CHUNK: usize = 64 << 10;
 /// Takes each step, on files of its own.
 pub fn run(options: &Options) -> Result<()> {
     let path = |name: &str| options.dir.join(name);
-    for name in ["read", "direct", "sent", "copied", "mapped"] {
-        make_cold(&path(name))?;
-    }
-    for name in ["direct-target"] {
+    for name in ["read", "direct", "overwritten", "sent", "copied", "mapped"] {
         make_cold(&path(name))?;
     }
     ready()?;
@@ -85,7 +82,7 @@ pub fn run(options: &Options) -> Result<()> {
         joined.map_err(|_panic| anyhow!("the other thread panicked"))?
     })?;
     write(&path("new"), &mut report)?;
-    direct(&path("direct"), &path("direct-target"), &mut report)?;
+    direct(&path("direct"), &path("overwritten"), &mut report)?;
     between(
         "sendfile",
         [&path("sent"), &path("sent-to")],
