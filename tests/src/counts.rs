@@ -107,6 +107,23 @@ pub struct Extra {
     pub map_reads: u64,
     /// First writes to pages of a shared mapping.
     pub map_writes: u64,
+    /// Bytes that came from storage for it, where that is asked for and known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub fetched_bytes: Option<u64>,
+    /// Bytes of pages that became dirty by it, likewise.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub dirtied_bytes: Option<u64>,
+}
+
+impl Extra {
+    /// Not known is nothing: how much it is, whoever knows it.
+    pub fn amounts(self) -> Self {
+        Self {
+            fetched_bytes: Some(self.fetched_bytes.unwrap_or(0)),
+            dirtied_bytes: Some(self.dirtied_bytes.unwrap_or(0)),
+            ..self
+        }
+    }
 }
 
 /// All that happened to a file.
@@ -121,12 +138,20 @@ pub struct Moved {
 }
 
 impl Moved {
+    /// Whether nothing at all happened.
+    pub fn is_nothing(self) -> bool {
+        self.counts == Counts::ZERO && self.extra.amounts() == Extra::default().amounts()
+    }
+
     /// One figure for a table: bytes, or the pages of mappings.
     pub fn figure(self) -> u64 {
         let Extra {
             cloned_bytes,
             map_reads,
             map_writes,
+            // Not of their own: what was read and written moved them.
+            fetched_bytes: _,
+            dirtied_bytes: _,
         } = self.extra;
         self.counts.read_bytes + self.counts.write_bytes + cloned_bytes + map_reads + map_writes
     }
@@ -137,6 +162,13 @@ impl AddAssign for Extra {
         self.cloned_bytes += other.cloned_bytes;
         self.map_reads += other.map_reads;
         self.map_writes += other.map_writes;
+        // Known is what one of both knows.
+        let sum = |one: Option<u64>, other: Option<u64>| match (one, other) {
+            (None, None) => None,
+            (one, other) => Some(one.unwrap_or(0) + other.unwrap_or(0)),
+        };
+        self.fetched_bytes = sum(self.fetched_bytes, other.fetched_bytes);
+        self.dirtied_bytes = sum(self.dirtied_bytes, other.dirtied_bytes);
     }
 }
 

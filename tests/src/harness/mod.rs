@@ -27,7 +27,7 @@ pub use guest::{Listening, plain, this_program};
 pub use losses::LeftOut;
 pub use opens::{OpenCounts, Opens};
 pub use process::Process;
-pub use record::{End, Envelope, Io, Open, parse};
+pub use record::{End, Envelope, Io, Open, Tick, parse};
 pub use rows::{OF_OTHERS, Rows};
 pub use terminal::Terminal;
 pub use top_counts::TopCounts;

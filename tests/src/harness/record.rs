@@ -82,7 +82,7 @@ pub struct Tick {
     #[serde(flatten)]
     pub extra: Extra,
     /// Those that have no row (`top` only).
-    pub overflow: Option<Counts>,
+    pub overflow: Option<Moved>,
     /// What was lost, by cause.
     pub lost: BTreeMap<String, u64>,
 }

@@ -3,6 +3,7 @@
 mod anger;
 mod anger_sums;
 mod apps;
+mod cache;
 mod clean_ends;
 mod command_ends;
 mod compat;
@@ -19,6 +20,7 @@ mod hostile_names;
 mod killed_often;
 mod left_behind;
 mod losses;
+mod losses_of_ways;
 mod losses_shown;
 mod maps;
 mod mix;
@@ -28,6 +30,7 @@ mod paths;
 mod pid_namespace;
 mod pread;
 mod privileges;
+mod refused_requests;
 mod service_opens;
 mod start_up;
 mod tables;
@@ -62,6 +65,7 @@ pub fn all() -> impl Iterator<Item = &'static Scenario> {
         tables::SCENARIOS,
         pread::SCENARIOS,
         paths::SCENARIOS,
+        cache::SCENARIOS,
         hostile_names::SCENARIOS,
         cut_paths::SCENARIOS,
         compat::SCENARIOS,
@@ -80,6 +84,8 @@ pub fn all() -> impl Iterator<Item = &'static Scenario> {
         apps::fio_mapped::SCENARIOS,
         apps::qemu::SCENARIOS,
         losses::SCENARIOS,
+        losses_of_ways::SCENARIOS,
+        refused_requests::SCENARIOS,
         losses_shown::SCENARIOS,
         names_lost::SCENARIOS,
         fail_on_loss::SCENARIOS,

@@ -32,6 +32,7 @@ pub use files::written_by as bytes_of_file;
 pub use flood::Report as FloodReport;
 pub use guest::INTERRUPTED;
 pub use mixed::{DIRECTORIES as MIXED_DIRECTORIES, Report as MixedReport, Touched};
+pub use paths::cached::{LENGTH as CACHED_LENGTH, Part as CachedPart, Report as CachedReport};
 pub use paths::opens::{Opened, Report as OpenPathsReport};
 pub use paths::{Done as PathDone, Report as PathsReport, Untried};
 pub use pid_namespace::CHILD as NAMESPACE_CHILD;
@@ -75,6 +76,16 @@ pub enum Work {
     Paths(paths::Options),
     /// Every kind of open.
     OpenPaths(paths::opens::Options),
+    /// Many requests of AIO at once.
+    AioCrowd(paths::crowds::AioOptions),
+    /// Requests of AIO that are refused, and others.
+    AioRefused(paths::refused::Options),
+    /// More completions of io_uring than the queue holds.
+    UringCrowd(paths::crowds::UringOptions),
+    /// Threads that read at the same time.
+    Crowd(paths::crowds::ReadsOptions),
+    /// What operations move between the page cache and storage.
+    Cached(paths::cached::Options),
     /// Run a command as the first process of a new PID namespace.
     PidNamespace(pid_namespace::Options),
 }
@@ -99,6 +110,11 @@ impl Work {
             Self::Anger(options) => anger::run(&options),
             Self::Paths(options) => paths::run(&options),
             Self::OpenPaths(options) => paths::opens::run(&options),
+            Self::AioCrowd(options) => paths::crowds::aio(&options),
+            Self::AioRefused(options) => paths::refused::run(&options),
+            Self::UringCrowd(options) => paths::crowds::uring(&options),
+            Self::Crowd(options) => paths::crowds::reads(&options),
+            Self::Cached(options) => paths::cached::run(&options),
             Self::Guest(options) => return guest::run(&options),
             Self::PidNamespace(options) => return pid_namespace::run(&options),
         }?;

@@ -166,7 +166,7 @@ fn engines(context: &Context, engines: &[Engine]) -> Result<()> {
 }
 
 /// Whether a way need not be seen here.
-fn may_be_unseen(context: &Context, way: &str) -> bool {
+pub fn may_be_unseen(context: &Context, way: &str) -> bool {
     match way {
         "aio_user_reaped" => context.backend() == Backend::Syscall,
         "io_uring" => machine::kernel().starts_with("5.10."),

@@ -5,6 +5,7 @@ use std::path::Path;
 
 use anyhow::{Result, ensure};
 
+use super::fio::may_be_unseen;
 use super::witness::{self, Witnessed};
 use super::{make_file, program};
 use crate::cli::Backend;
@@ -219,7 +220,12 @@ fn check(
             traced.unseen
         );
     }
-    let is_seen = way.unseen.is_none_or(|way| !traced.unseen.contains(way));
+    let unseen = way.unseen.filter(|way| traced.unseen.contains(*way));
+    ensure!(
+        unseen.is_none_or(|way| may_be_unseen(context, way)),
+        "{unseen:?} is unseen"
+    );
+    let is_seen = unseen.is_none();
     let rows = traced.seen.rows.iter();
     let rows: Vec<_> = rows
         .filter(|row| row.path().as_deref() == Some(image))

@@ -4,11 +4,11 @@
 //! overlays and loop devices) would show; each row of a workload's process, or of a file in the
 //! scenario's directory, has to be one that the workload counted.
 
-mod gaps;
+pub mod gaps;
 mod judge;
 mod layers;
 mod opens;
-mod places;
+pub mod places;
 
 use std::path::Path;
 

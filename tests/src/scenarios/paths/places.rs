@@ -112,6 +112,34 @@ fn write_runs(file: &File, mut runs: &[u8]) -> Result<()> {
 const GET_FREE: libc::c_ulong = 0x4c82;
 const SET_FILE: libc::c_ulong = 0x4c00;
 const CLEAR_FILE: libc::c_ulong = 0x4c01;
+const SET_STATUS: libc::c_ulong = 0x4c04;
+const GET_STATUS: libc::c_ulong = 0x4c05;
+
+/// `struct loop_info64`.
+#[repr(C)]
+struct Status {
+    begin: [u8; 52],
+    flags: u32,
+    end: [u8; 176],
+}
+
+/// The kernel clears it when its last user closes it (`LO_FLAGS_AUTOCLEAR`).
+const AUTOCLEAR: u32 = 4;
+
+/// So that a device goes with a runner that is killed, too.
+fn clear_when_closed(device: &File) -> Result<()> {
+    let mut status = Status {
+        begin: [0; 52],
+        flags: 0,
+        end: [0; 176],
+    };
+    // SAFETY: the kernel fills the struct, which is there.
+    Errno::result(unsafe { libc::ioctl(device.as_raw_fd(), GET_STATUS as _, &raw mut status) })?;
+    status.flags |= AUTOCLEAR;
+    // SAFETY: the kernel reads the struct, which is there.
+    Errno::result(unsafe { libc::ioctl(device.as_raw_fd(), SET_STATUS as _, &raw const status) })?;
+    Ok(())
+}
 
 /// A disk that is a file; gone when dropped.
 pub struct LoopDevice {
@@ -145,7 +173,11 @@ impl LoopDevice {
             let set =
                 unsafe { libc::ioctl(device.as_raw_fd(), SET_FILE as _, backing.as_raw_fd()) };
             match Errno::result(set) {
-                Ok(_) => return Ok(Self { path, device }),
+                Ok(_) => {
+                    let made = Self { path, device };
+                    clear_when_closed(&made.device).context("cannot make it clear itself")?;
+                    return Ok(made);
+                }
                 Err(Errno::EBUSY) => {}
                 Err(error) => return Err(error).context("cannot set up a loop device"),
             }

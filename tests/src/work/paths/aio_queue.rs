@@ -1,5 +1,7 @@
 //! A context of Linux AIO, by its own system calls (`io_submit(2)`, `linux/aio_abi.h`).
 
+use std::io;
+use std::os::fd::RawFd;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -79,14 +81,41 @@ pub struct Queue(u64);
 impl Queue {
     /// For [`DEPTH`] at once, where the kernel has AIO.
     pub fn new(ledger: &mut Ledger) -> Result<Option<Self>> {
+        match Self::with_room(DEPTH) {
+            Ok(queue) => Ok(Some(queue)),
+            Err(error) => ledger.refused("io_setup", &error).map(|()| None),
+        }
+    }
+
+    /// For so many at once.
+    pub fn with_room(count: usize) -> io::Result<Self> {
         let mut id = 0_u64;
         // SAFETY: the kernel writes one word, which is there.
-        let made = unsafe { libc::syscall(libc::SYS_io_setup, DEPTH as c_long, &raw mut id) };
-        if let Err(error) = result(made as isize) {
-            ledger.untried(format!("io_setup: {error}"));
-            return Ok(None);
+        let made = unsafe { libc::syscall(libc::SYS_io_setup, count as c_long, &raw mut id) };
+        result(made as isize)?;
+        Ok(Self(id))
+    }
+
+    /// Has the kernel refuse a request for this descriptor and a buffer where there can be none;
+    /// the error is why.
+    pub fn refused(&self, fd: RawFd, operation: u16) -> Result<io::Error> {
+        let control = Control {
+            operation,
+            fd: u32::try_from(fd)?,
+            // Not of this process, on any machine.
+            buffer: !0xffff,
+            length: 1,
+            ..Control::default()
+        };
+        let pointer = &raw const control;
+        // SAFETY: what is pointed to is there, and the kernel does not write to its own memory
+        // for us.
+        let submitted =
+            unsafe { libc::syscall(libc::SYS_io_submit, self.0, 1 as c_long, &raw const pointer) };
+        match result(submitted as isize) {
+            Ok(_) => bail!("a request that can not be done was accepted"),
+            Err(error) => Ok(error),
         }
-        Ok(Some(Self(id)))
     }
 
     /// Does one operation at each offset, all at once.
@@ -98,6 +127,18 @@ impl Queue {
         buffers: &mut [Aligned],
         reap: Reap,
     ) -> Result<Reaped> {
+        let places: Vec<_> = offsets.iter().map(|at| (file.fd(), *at)).collect();
+        self.everywhere(&places, operation, buffers, reap)
+    }
+
+    /// The same in several files: at a descriptor and an offset each.
+    pub fn everywhere(
+        &self,
+        places: &[(RawFd, usize)],
+        operation: u16,
+        buffers: &mut [Aligned],
+        reap: Reap,
+    ) -> Result<Reaped> {
         let mut vectors: Vec<_> = buffers
             .iter_mut()
             .map(|buffer| iovec {
@@ -106,7 +147,7 @@ impl Queue {
             })
             .collect();
         let mut controls = Vec::new();
-        for (offset, vector) in offsets.iter().zip(&mut vectors) {
+        for ((fd, offset), vector) in places.iter().zip(&mut vectors) {
             let (buffer, length) = match operation {
                 PREADV | PWRITEV => (&raw const *vector as u64, 1),
                 _ => (vector.iov_base as u64, vector.iov_len as u64),
@@ -114,7 +155,7 @@ impl Queue {
             controls.push(Control {
                 data: controls.len() as u64,
                 operation,
-                fd: u32::try_from(file.fd())?,
+                fd: u32::try_from(*fd)?,
                 buffer,
                 length,
                 offset: i64::try_from(*offset)?,

@@ -152,15 +152,7 @@ pub fn reflink(place: &Place, ledger: &mut Ledger) -> Result<()> {
     // SAFETY: takes a descriptor.
     let cloned = unsafe { libc::ioctl(target.fd(), CLONE as _, source.fd()) };
     if let Err(error) = Errno::result(cloned) {
-        ensure!(
-            matches!(
-                error,
-                Errno::EOPNOTSUPP | Errno::EXDEV | Errno::EINVAL | Errno::ENOTTY
-            ),
-            error
-        );
-        ledger.untried("the file system shares no blocks");
-        return Ok(());
+        return ledger.refused("the file system shares no blocks", &error.into());
     }
     let cloned = |cloned_bytes| Extra {
         cloned_bytes,

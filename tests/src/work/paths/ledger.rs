@@ -1,8 +1,10 @@
 //! What one thread did, file by file, from what its calls returned.
 
 use std::collections::BTreeMap;
+use std::io;
 use std::path::{Path, PathBuf};
 
+use anyhow::{Result, ensure};
 use serde::{Deserialize, Serialize};
 
 use crate::counts::{Counts, Extra, Moved};
@@ -26,6 +28,9 @@ pub struct Done {
     pub moved: Moved,
 }
 
+/// Errors by which the kernel or a file system says that it does not do something.
+const NOT_THERE: [i32; 4] = [libc::ENOSYS, libc::EINVAL, libc::EOPNOTSUPP, libc::EPERM];
+
 /// What the kernel or the file system does not do.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Untried {
@@ -33,6 +38,21 @@ pub struct Untried {
     pub way: String,
     /// What of it, and why.
     pub why: String,
+}
+
+impl Untried {
+    /// Because of an error that says so; any other is one of the workload.
+    pub fn because(way: &str, what: &str, error: &io::Error) -> Result<Self> {
+        let code = error.raw_os_error();
+        ensure!(
+            code.is_some_and(|code| NOT_THERE.contains(&code)),
+            "{what}: {error}"
+        );
+        Ok(Self {
+            way: way.to_owned(),
+            why: format!("{what}: {error}"),
+        })
+    }
 }
 
 /// All that was done.
@@ -138,6 +158,13 @@ impl Ledger {
             way: self.way.to_owned(),
             why: why.into(),
         });
+    }
+
+    /// The same because of an error.
+    pub fn refused(&mut self, what: &str, error: &io::Error) -> Result<()> {
+        let untried = Untried::because(self.way, what, error)?;
+        self.untried.push(untried);
+        Ok(())
     }
 
     /// The sums.

@@ -105,16 +105,25 @@ fn faults() -> Result<u64> {
     Ok(u64::try_from(faults)?)
 }
 
-/// All of a source, shared.
-struct Mapping(NonNull<u8>);
+/// All of a file, shared.
+pub struct Mapping {
+    at: NonNull<u8>,
+    length: usize,
+}
 
 impl Mapping {
+    /// Of a source.
     fn of(file: &File, protection: i32) -> Result<Self> {
+        Self::of_length(file, protection, LENGTH)
+    }
+
+    /// Of a file of this length.
+    pub fn of_length(file: &File, protection: i32, length: usize) -> Result<Self> {
         // SAFETY: a new mapping at a place of the kernel's choice.
         let at = unsafe {
             libc::mmap(
                 std::ptr::null_mut(),
-                LENGTH,
+                length,
                 protection,
                 libc::MAP_SHARED,
                 file.as_raw_fd(),
@@ -122,41 +131,43 @@ impl Mapping {
             )
         };
         ensure!(at != libc::MAP_FAILED, "mmap: {}", Errno::last());
-        let at = NonNull::new(at.cast());
-        Ok(Self(at.ok_or(Errno::EFAULT)?))
+        let at = NonNull::new(at.cast()).ok_or(Errno::EFAULT)?;
+        Ok(Self { at, length })
     }
 
     fn advise(&self, advice: i32) -> Result<()> {
         // SAFETY: the whole mapping, and an advice that changes no data.
-        Errno::result(unsafe { libc::madvise(self.0.as_ptr().cast(), LENGTH, advice) })?;
+        Errno::result(unsafe { libc::madvise(self.at.as_ptr().cast(), self.length, advice) })?;
         Ok(())
     }
 
     /// Number of pages that are in the page cache.
-    fn resident(&self) -> Result<usize> {
-        let mut pages = vec![0; LENGTH.div_ceil(PAGE)];
+    pub fn resident(&self) -> Result<usize> {
+        let mut pages = vec![0; self.length.div_ceil(PAGE)];
         // SAFETY: the whole mapping, and a byte for each of its pages.
-        let told = unsafe { libc::mincore(self.0.as_ptr().cast(), LENGTH, pages.as_mut_ptr()) };
+        let told =
+            unsafe { libc::mincore(self.at.as_ptr().cast(), self.length, pages.as_mut_ptr()) };
         Errno::result(told)?;
         Ok(pages.iter().filter(|page| **page & 1 != 0).count())
     }
 
-    fn read(&self, at: usize) {
-        assert!(at < LENGTH, "outside");
+    /// Looks at one byte.
+    pub fn read(&self, at: usize) {
+        assert!(at < self.length, "outside");
         // SAFETY: within the mapping, and any byte is a byte.
-        unsafe { self.0.add(at).read_volatile() };
+        unsafe { self.at.add(at).read_volatile() };
     }
 
     fn write(&self, at: usize) {
-        assert!(at < LENGTH, "outside");
+        assert!(at < self.length, "outside");
         // SAFETY: within the mapping; nobody else has this file.
-        unsafe { self.0.add(at).write_volatile(b'm') };
+        unsafe { self.at.add(at).write_volatile(b'm') };
     }
 }
 
 impl Drop for Mapping {
     fn drop(&mut self) {
         // SAFETY: the whole mapping, of which nobody has a pointer any more.
-        unsafe { libc::munmap(self.0.as_ptr().cast(), LENGTH) };
+        unsafe { libc::munmap(self.at.as_ptr().cast(), self.length) };
     }
 }

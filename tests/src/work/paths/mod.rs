@@ -7,8 +7,10 @@
 mod aio;
 mod aio_queue;
 mod aligned;
+pub mod cached;
 mod calls;
 mod copies;
+pub mod crowds;
 mod large;
 mod ledger;
 mod mapped;
@@ -16,6 +18,7 @@ pub mod opens;
 mod opens_unnamed;
 mod place;
 mod programs;
+pub mod refused;
 mod uring;
 mod vectors;
 

@@ -11,6 +11,8 @@ use anyhow::{Result, ensure};
 use nix::errno::Errno;
 use nix::fcntl::{OFlag, openat};
 use nix::sys::stat::Mode;
+use nix::sys::wait::{WaitStatus, waitpid};
+use nix::unistd::{ForkResult, execv, fork};
 use serde::{Deserialize, Serialize};
 
 use super::ledger::Untried;
@@ -27,7 +29,7 @@ pub struct Options {
     dir: PathBuf,
 }
 
-/// One open that did not fail.
+/// One open.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Opened {
     /// How.
@@ -36,14 +38,17 @@ pub struct Opened {
     pub pid: u32,
     /// And thread.
     pub tid: u32,
-    /// The file; of one without a name the directory.
-    pub path: PathBuf,
+    /// The file; of one without a name the directory; of a failed one what was asked for, if that
+    /// can be told.
+    pub path: Option<PathBuf>,
     /// The descriptor, if there is one.
     pub fd: Option<i32>,
     /// Whether it made the file; not known of what has no descriptor.
     pub created: Option<bool>,
     /// How it was opened, if not by a call that names a path.
     pub via: Option<String>,
+    /// Why it failed.
+    pub errno: Option<i32>,
 }
 
 /// All of them.
@@ -69,19 +74,33 @@ impl Report {
             way: way.to_owned(),
             pid: std::process::id(),
             tid: this_tid(),
-            path: path.to_owned(),
+            path: Some(path.to_owned()),
             fd: Some(fd.as_raw_fd()),
             created: Some(created),
             via: via.map(str::to_owned),
+            errno: None,
         });
     }
 
-    /// What can not be done here.
-    pub fn untried(&mut self, way: &str, why: String) {
-        self.untried.push(Untried {
+    /// A failure of the calling thread, of which no path is told.
+    pub fn failed(&mut self, way: &str, via: &str, errno: Errno) {
+        self.opened.push(Opened {
             way: way.to_owned(),
-            why,
+            pid: std::process::id(),
+            tid: this_tid(),
+            path: None,
+            fd: None,
+            created: None,
+            via: Some(via.to_owned()),
+            errno: Some(errno as i32),
         });
+    }
+
+    /// What can not be done here, if the error says that.
+    pub fn refused(&mut self, way: &str, what: &str, error: Errno) -> Result<()> {
+        self.untried
+            .push(Untried::because(way, what, &error.into())?);
+        Ok(())
     }
 }
 
@@ -109,6 +128,7 @@ pub fn run(options: &Options) -> Result<()> {
     by_handle(&tree, &mut report)?;
     by_ring(&tree, &mut report)?;
     execute(&programs, &mut report)?;
+    execute_in_vain(&options.dir, &mut report)?;
     say(&report)
 }
 
@@ -143,7 +163,7 @@ fn makes(dir: &Path, report: &mut Report) -> Result<()> {
     let flags = OFlag::O_TMPFILE | OFlag::O_RDWR;
     match nix::fcntl::open(dir, flags, Mode::S_IRWXU) {
         Ok(fd) => report.add("tmpfile", dir, &fd, true, None),
-        Err(error) => report.untried("tmpfile", error.to_string()),
+        Err(error) => report.refused("tmpfile", "O_TMPFILE", error)?,
     }
     Ok(())
 }
@@ -163,10 +183,48 @@ fn execute(place: &Place, report: &mut Report) -> Result<()> {
             way: way.to_owned(),
             pid,
             tid: pid,
-            path: place.own(name),
+            path: Some(place.own(name)),
             fd: None,
             created: None,
             via: Some("exec".to_owned()),
+            errno: None,
+        });
+    }
+    Ok(())
+}
+
+/// A program that is not there, and one below what is no directory.
+fn execute_in_vain(dir: &Path, report: &mut Report) -> Result<()> {
+    let plain = dir.join("tree/leaf");
+    for (path, errno) in [
+        (dir.join("absent"), Errno::ENOENT),
+        (plain.join("below"), Errno::ENOTDIR),
+    ] {
+        let name = CString::new(path.as_os_str().as_bytes())?;
+        // SAFETY: this process has one thread, so the child may do whatever the parent may.
+        let child = match unsafe { fork() }? {
+            ForkResult::Parent { child } => child,
+            ForkResult::Child => {
+                let Err(error) = execv(&name, &[&name]);
+                // SAFETY: leaves without the parent's buffers and handlers.
+                unsafe { libc::_exit(i32::from(error != errno)) };
+            }
+        };
+        let status = waitpid(child, None)?;
+        ensure!(
+            matches!(status, WaitStatus::Exited(_, 0)),
+            "not {errno}: {status:?}"
+        );
+        let pid = child.as_raw().unsigned_abs();
+        report.opened.push(Opened {
+            way: "exec_failed".to_owned(),
+            pid,
+            tid: pid,
+            path: Some(path),
+            fd: None,
+            created: None,
+            via: Some("exec".to_owned()),
+            errno: Some(errno as i32),
         });
     }
     Ok(())

@@ -46,8 +46,7 @@ pub fn by_handle(tree: &Path, report: &mut Report) -> Result<()> {
         )
     };
     if let Err(error) = Errno::result(told) {
-        report.untried("handle", format!("name_to_handle_at: {error}"));
-        return Ok(());
+        return report.refused("handle", "name_to_handle_at", error);
     }
     let directory = nix::fcntl::open(tree, READ | OFlag::O_DIRECTORY, Mode::empty())?;
     report.add("openat", tree, &directory, false, None);
@@ -67,7 +66,20 @@ pub fn by_handle(tree: &Path, report: &mut Report) -> Result<()> {
             let fd = unsafe { OwnedFd::from_raw_fd(i32::try_from(fd)?) };
             report.add("handle", &path, &fd, false, Some("handle"));
         }
-        Err(error) => report.untried("handle", format!("open_by_handle_at: {error}")),
+        Err(error) => return report.refused("handle", "open_by_handle_at", error),
+    }
+    // Of no file that there ever was, and below no mount.
+    let directory = directory.as_raw_fd();
+    handle.bytes = [0xee; 128];
+    for (mount, errno) in [(directory, Errno::ESTALE), (-1, Errno::EBADF)] {
+        // SAFETY: the handle is whole.
+        let fd = unsafe {
+            let number = libc::SYS_open_by_handle_at;
+            libc::syscall(number, mount, &raw const handle, libc::O_RDONLY)
+        };
+        let failed = Errno::result(fd);
+        ensure!(failed == Err(errno), "not {errno}: {failed:?}");
+        report.failed("handle_failed", "handle", errno);
     }
     Ok(())
 }
@@ -78,8 +90,8 @@ pub fn by_ring(tree: &Path, report: &mut Report) -> Result<()> {
     let mut ring = match IoUring::new(4) {
         Ok(ring) => ring,
         Err(error) => {
-            report.untried("io_uring", format!("no ring: {error}"));
-            return Ok(());
+            let error = Errno::from_raw(error.raw_os_error().unwrap_or(0));
+            return report.refused("io_uring", "no ring", error);
         }
     };
     let directory = File::open(tree)?;
@@ -109,12 +121,13 @@ pub fn by_ring(tree: &Path, report: &mut Report) -> Result<()> {
         let fd = completed(&mut ring, &open.build(), false)?;
         report.add("io_uring", &tree.join("branch/ring"), &fd, created, VIA);
     }
-    // A failure must not look like a success.
-    let absent = opcode::OpenAt::new(at, c"absent".as_ptr()).build();
-    ensure!(
-        completed(&mut ring, &absent, false).is_err(),
-        "there is no such file"
-    );
+    for (name, errno) in [(c"absent", Errno::ENOENT), (c"leaf/below", Errno::ENOTDIR)] {
+        let open = opcode::OpenAt::new(at, name.as_ptr()).build();
+        let failed = completed(&mut ring, &open, false);
+        let error = failed.err().and_then(|error| error.downcast().ok());
+        ensure!(error == Some(errno), "not {errno}: {error:?}");
+        report.failed("io_uring_failed", VIA.unwrap_or_default(), errno);
+    }
     Ok(())
 }
 

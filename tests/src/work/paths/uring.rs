@@ -98,8 +98,7 @@ fn go(place: &Place, ledger: &mut Ledger, how: How) -> Result<()> {
     let ring = match builder.build(2 * DEPTH as u32) {
         Ok(ring) => ring,
         Err(error) => {
-            ledger.untried(format!("no ring: {error}"));
-            return Ok(());
+            return ledger.refused("no ring", &error);
         }
     };
     if how.sqpoll {
