@@ -37,7 +37,7 @@ pub struct Mark {
 const _: () = assert!(size_of::<Mark>() == 40);
 
 impl Account {
-    const NONE: Self = Self {
+    pub const NONE: Self = Self {
         fetched: 0,
         dirtied: 0,
     };

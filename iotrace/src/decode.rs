@@ -88,6 +88,8 @@ pub fn ios(rows: &[(RowKey, Row)]) -> Vec<Io> {
         }
         ios.push(io);
     }
+    // What is known to have been nothing, of a call that was not counted itself.
+    ios.retain(|io| io.counts.is_any());
     ios
 }
 

@@ -13,7 +13,7 @@ use super::{
     mapped::{RETRY, mapped_file, user_inode},
 };
 use crate::{
-    descriptor,
+    descriptor, emit,
     file::{self, Inode},
     filter,
     kernel::{self, Direct, Probe, Ptr, Read, Task, offset},
@@ -105,7 +105,7 @@ fn call_ends(ctx: &RawTracePointContext) -> Result<(), Loss> {
             (fd, fd)
         }
     };
-    let used = storage::ends(&task)?;
+    let used = Used::of(&task);
     of_descriptor(Hook::Read, &task, input, &used, Share::Fetched);
     of_descriptor(Hook::Read, &task, output, &used, Share::Dirtied);
     Ok(())
@@ -120,7 +120,7 @@ fn is_followed(kind: u8) -> bool {
 /// The first argument is the file.
 #[inline(always)]
 fn one_file(ctx: &FExitContext, hook: Hook, task: &Task) -> Result<(), Loss> {
-    let used = storage::ends(task)?;
+    let used = Used::of(task);
     // SAFETY: the traced function holds it.
     let inode = unsafe { file::inode::<Direct>(ctx.arg(0)) }?;
     of_inode(hook, task, inode, &used, Share::All);
@@ -130,7 +130,7 @@ fn one_file(ctx: &FExitContext, hook: Hook, task: &Task) -> Result<(), Loss> {
 /// The first argument is the source, the third the destination.
 #[inline(always)]
 fn two_files(ctx: &FExitContext, hook: Hook, task: &Task) -> Result<(), Loss> {
-    let used = storage::ends(task)?;
+    let used = Used::of(task);
     // SAFETY: the traced function holds both.
     let (input, output) = unsafe {
         (
@@ -146,7 +146,7 @@ fn two_files(ctx: &FExitContext, hook: Hook, task: &Task) -> Result<(), Loss> {
 /// The first argument is the destination, the second the source, as descriptors.
 #[inline(always)]
 fn two_descriptors(ctx: &FExitContext, hook: Hook, task: &Task) -> Result<(), Loss> {
-    let used = storage::ends(task)?;
+    let used = Used::of(task);
     let (output, input) = (ctx.arg::<i64>(0) as u32, ctx.arg::<i64>(1) as u32);
     of_descriptor(hook, task, input, &used, Share::Fetched);
     of_descriptor(hook, task, output, &used, Share::Dirtied);
@@ -167,7 +167,7 @@ fn fault(ctx: &FExitContext, hook: Hook, task: &Task) -> Result<(), Loss> {
 /// The first argument tells of a fault in a mapping.
 #[inline(always)]
 fn mapping(ctx: &FExitContext, hook: Hook, task: &Task) -> Result<(), Loss> {
-    let used = storage::ends(task)?;
+    let used = Used::of(task);
     let address = mapped_file(ctx.arg(0))?;
     if !address.is_null() {
         let inode = user_inode(address).1?;
@@ -177,7 +177,7 @@ fn mapping(ctx: &FExitContext, hook: Hook, task: &Task) -> Result<(), Loss> {
 }
 
 #[inline(always)]
-fn of_descriptor(hook: Hook, task: &Task, fd: u32, used: &Account, share: Share) {
+fn of_descriptor(hook: Hook, task: &Task, fd: u32, used: &Used, share: Share) {
     // SAFETY: probe reads check the address.
     if let Ok(address) = unsafe { descriptor::address(fd) }
         // That it is gone is told by the hook that counts.
@@ -188,8 +188,36 @@ fn of_descriptor(hook: Hook, task: &Task, fd: u32, used: &Account, share: Share)
 }
 
 #[inline(always)]
-fn of_inode(hook: Hook, task: &Task, inode: Inode, used: &Account, share: Share) {
-    if filter::admits_type(inode.mode) {
-        storage::give(hook, task, inode, used, share);
+fn of_inode(hook: Hook, task: &Task, inode: Inode, used: &Used, share: Share) {
+    if !filter::admits_type(inode.mode) {
+        return;
+    }
+    if used.known {
+        storage::give(hook, task, inode, &used.account, share);
+    } else {
+        emit::lost(Hook::Mark, Loss::StorageUnknown);
+    }
+}
+
+/// What an operation used, if its begin was seen. That it was not is a loss only where the file is
+/// one that is counted: others may have waited since before tracing began.
+struct Used {
+    known: bool,
+    account: Account,
+}
+
+impl Used {
+    #[inline(always)]
+    fn of(task: &Task) -> Self {
+        match storage::ends(task) {
+            Ok(account) => Self {
+                known: true,
+                account,
+            },
+            Err(_) => Self {
+                known: false,
+                account: Account::NONE,
+            },
+        }
     }
 }
