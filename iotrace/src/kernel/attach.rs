@@ -1,6 +1,6 @@
 //! Attaching the programs of the object, each by its type.
 
-use std::{collections::HashMap, thread};
+use std::{collections::HashMap, iter, thread};
 
 use aya::{Btf, Ebpf, programs::Program};
 use aya_obj::btf::{BtfType, Func, FuncLinkage};
@@ -28,7 +28,19 @@ pub struct Hooks {
 pub fn attach_groups(ebpf: &mut Ebpf, groups: &[Group], plan: &Plan) -> Result<Hooks, Reason> {
     let mut hooks = Hooks::default();
     let wanted = groups.iter().filter(|group| plan.has(group.needs).is_ok());
-    let mut loaded = load_all(ebpf, wanted.flat_map(|group| &group.hooks), plan);
+    let mut wanted = wanted.flat_map(|group| &group.hooks);
+    // A kernel that refuses programs on its functions refuses all of them: one tells.
+    let mut loaded = Loaded::new();
+    if let Some(first) = wanted.next() {
+        loaded = match find(ebpf, first.program)? {
+            Program::FExit(_) => load_all(ebpf, [first], plan),
+            _ => load_all(ebpf, iter::once(first).chain(wanted.by_ref()), plan),
+        };
+        if let Some(Err(reason)) = loaded.get(first.program) {
+            return Err(reason.clone());
+        }
+    }
+    loaded.extend(load_all(ebpf, wanted, plan));
     for group in groups {
         let attached = plan
             .has(group.needs)
