@@ -91,7 +91,7 @@ fn run_one(scenario: &Scenario, context: &dyn Fn() -> Result<Context>) -> Result
                 } else if let Some(reason) = error.downcast_ref::<LeftOut>()
                     && run < MOST_RUNS
                 {
-                    println!("     again: {reason}, as iotrace told");
+                    println!("     again: {reason}");
                     continue;
                 } else {
                     println!("FAIL {name}: {error:#}");

@@ -65,6 +65,11 @@ impl Here {
         }
     }
 
+    /// Whether ends of requests that come in interrupts may be missed without a word.
+    pub fn misses_interrupts(&self) -> bool {
+        self.backend == Backend::Kprobe
+    }
+
     fn may_be_gap(&self, name: &str) -> bool {
         match name {
             "io_uring" | "io_uring_opens" => self.kernel < URING,
