@@ -202,7 +202,12 @@ fn mapped(read: bool, write: bool, cache: bool) -> Group {
         &[Way::Mapped],
         &[Feature::Mapped],
         &[
+            (read && cache, hook("do_fault_settle", "do_fault")),
             (read && cache, hook("do_fault_mark", "do_fault")),
+            (
+                write && cache,
+                hook("do_page_mkwrite_settle", "do_page_mkwrite"),
+            ),
             (
                 write && cache,
                 hook("do_page_mkwrite_mark", "do_page_mkwrite"),
