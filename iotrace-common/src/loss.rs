@@ -13,18 +13,19 @@ pub enum Loss {
     /// The caller's string of an open could not be read.
     NameUnreadable = 3,
     /// The descriptor was closed by another thread before the call returned, so
-    /// the operation could not be given to a file (syscall backend only).
+    /// the operation could not be given to a file (syscall backend; with the others
+    /// calls that name files by descriptors alone, such as `sendfile`).
     FdGone = 4,
     /// A child of the followed command found no room in the set of processes.
     FollowFull = 5,
-    /// A call found no room among those that are under way, and was not counted
-    /// or told (kprobe backend only).
+    /// A call (kprobe backend) or AIO request (fentry, kprobe) found no room among those
+    /// that are under way, and was not counted or told.
     CallsFull = 6,
     /// The return of a call was not seen, so it was not counted or told (kprobe
     /// backend only).
     ReturnMissed = 7,
-    /// Another thread closed the file before its name could be read: its row has
-    /// no path (kprobe and syscall backends only).
+    /// Another thread closed the file before its name could be read, or it was the third new
+    /// file of one call: its row has no path.
     NameGone = 8,
     /// An io_uring completion found the queue full and was delivered later, without
     /// a trace of its file: not counted.
@@ -93,7 +94,7 @@ pub enum Hook {
     AioWrite = 24,
     /// Full completion queues of io_uring.
     UringOverflow = 25,
-    /// Begins of operations whose use of the cache is of interest: all their programs share
+    /// Begins and ends of operations whose use of the cache is of interest: all programs share
     /// this row, so that a loss may be missed where they preempt each other.
     Mark = 26,
 }

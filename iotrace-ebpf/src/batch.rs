@@ -5,8 +5,8 @@ use iotrace_common::{Hook, Loss};
 
 use crate::{
     count::{Direction, Ops},
-    descriptor, emit,
-    kernel::{Task, setting},
+    descriptor, emit, filter,
+    kernel::Task,
     maps::BATCH,
     pending,
 };
@@ -80,15 +80,9 @@ impl Batch {
                 count: part.ops,
                 bytes: part.bytes,
             };
-            if wanted(part.direction) {
+            if filter::admits_told(part.direction) {
                 descriptor::transfer(Hook::Read, task, part.fd, ops);
             }
         }
     }
-}
-
-/// Whether operations of this direction are counted.
-#[inline(always)]
-fn wanted(direction: u32) -> bool {
-    (setting!(reads) | setting!(writes) << 1) >> (direction & 1) & 1 != 0
 }

@@ -50,6 +50,12 @@ pub fn admits_op(op: Op) -> bool {
     }
 }
 
+/// The same for the number of an [`Op`] out of memory, without a branch for the verifier to follow.
+#[inline(always)]
+pub fn admits_told(direction: u32) -> bool {
+    (setting!(reads) | setting!(writes) << 1) >> (direction & 1) & 1 != 0
+}
+
 /// Whether files of this `i_mode` are reported.
 #[inline(always)]
 pub fn admits_type(mode: u32) -> bool {

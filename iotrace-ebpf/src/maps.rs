@@ -9,9 +9,9 @@
 //! | `FILE_SCRATCH`, `OPEN_SCRATCH` | 16 * and 4 per CPU, 1 where not used | 8.5 KB | 136 KB per CPU |
 //! | `TRANSFERS`, `OPENS` | 8,192 *, 1 with another `--backend` | 44 and 28 + 48 | 0.8 MB |
 //! | `REQUESTS` | 8,192 *, 1 for opens | 64 + 48 | 0.9 MB |
-//! | `MARKS` | 8,192 *, 1 without `--cache` | 24 + 48 | 0.6 MB |
+//! | `MARKS` | 8,192 *, 1 without `--cache` | 48 + 48 | 0.8 MB |
 //! | `FOLLOWED` | 8,192 *, 1 when nothing is followed | 64 | 0.5 MB |
-//! | `CONTROL`, `TOTALS`, `LOSSES`, `BATCH`, `PENDING`, `OWN_PROCESS` | 1 to 32 | up to 96, per CPU | little |
+//! | `CONTROL`, `TOTALS`, `LOSSES`, `BATCH`, `PENDING`, `OWN_PROCESS` | 1 to 64 | up to 104, per CPU | little |
 //! | `AYA_LOGS` (aya-log) | a page, 128 KiB with `-vv` | | 4 KB |
 
 use aya_ebpf::{

@@ -1,6 +1,6 @@
 //! Attaching the programs of the object, each by its type.
 
-use std::{collections::HashMap, iter, thread};
+use std::{collections::HashMap, thread};
 
 use aya::{Btf, Ebpf, programs::Program};
 use aya_obj::btf::{BtfType, Func, FuncLinkage};
@@ -28,14 +28,13 @@ pub struct Hooks {
 pub fn attach_groups(ebpf: &mut Ebpf, groups: &[Group], plan: &Plan) -> Result<Hooks, Reason> {
     let mut hooks = Hooks::default();
     let wanted = groups.iter().filter(|group| plan.has(group.needs).is_ok());
-    let mut wanted = wanted.flat_map(|group| &group.hooks);
+    let mut wanted = wanted.flat_map(|group| &group.hooks).peekable();
     // A kernel that refuses programs on its functions refuses all of them: one tells.
     let mut loaded = Loaded::new();
-    if let Some(first) = wanted.next() {
-        loaded = match find(ebpf, first.program)? {
-            Program::FExit(_) => load_all(ebpf, [first], plan),
-            _ => load_all(ebpf, iter::once(first).chain(wanted.by_ref()), plan),
-        };
+    if let Some(first) = wanted.peek().copied()
+        && matches!(find(ebpf, first.program)?, Program::FExit(_))
+    {
+        loaded = load_all(ebpf, wanted.next(), plan);
         if let Some(Err(reason)) = loaded.get(first.program) {
             return Err(reason.clone());
         }

@@ -10,8 +10,9 @@ use nix::sys::statfs::{EXT4_SUPER_MAGIC, statfs};
 use super::Scenario;
 use super::paths::gaps::Here;
 use super::paths::places::Mounted;
+use super::paths::trace;
 use crate::counts::{Extra, Moved, compare};
-use crate::harness::{Context, OF_OTHERS, Rows, Skip, Tracer, Workload, plain};
+use crate::harness::{Context, Rows, Skip, Workload, plain};
 use crate::work::{CACHED_LENGTH, CachedPart, CachedReport};
 
 pub const SCENARIOS: &[Scenario] = &[
@@ -145,15 +146,9 @@ fn watch(
     work: &[&str],
 ) -> Result<(CachedReport, Rows, Here)> {
     let arguments = [&["cached", "--dir", plain(dir)?], work].concat();
-    let mut workload = Workload::start(context, &arguments)?;
+    let workload = Workload::start(context, &arguments)?;
     let pid = workload.pid().to_string();
-    let options = [&["-p", &pid, "0.2"], top].concat();
-    let tracer = Tracer::start(context, "top", &options, Rows::allowing(OF_OTHERS))?;
-    let here = Here::new(context, tracer.unseen()?)?;
-    workload.go()?;
-    let report = workload.finish()?;
-    let (seen, _) = tracer.stop()?;
-    Ok((report, seen, here))
+    trace(context, workload, &[&["-p", &pid, "0.2"], top].concat())
 }
 
 fn done(report: &CachedReport) -> Sums {

@@ -13,6 +13,7 @@ pub mod places;
 use std::path::Path;
 
 use anyhow::Result;
+use serde::de::DeserializeOwned;
 
 use super::Scenario;
 use crate::harness::{Context, OF_OTHERS, Rows, Skip, Tracer, Workload, plain};
@@ -198,9 +199,17 @@ fn watch(
         command.extend(["--way", *way]);
     }
     command.extend(work);
-    let mut workload = Workload::start(context, &command)?;
-    let options = [top, &["0.2"]].concat();
-    let tracer = Tracer::start(context, "top", &options, Rows::allowing(OF_OTHERS))?;
+    let workload = Workload::start(context, &command)?;
+    trace(context, workload, &[top, &["0.2"]].concat())
+}
+
+/// Lets `top` watch a workload from its begin to its end.
+pub fn trace<R: DeserializeOwned>(
+    context: &Context,
+    mut workload: Workload,
+    options: &[&str],
+) -> Result<(R, Rows, Here)> {
+    let tracer = Tracer::start(context, "top", options, Rows::allowing(OF_OTHERS))?;
     let here = Here::new(context, tracer.unseen()?)?;
     workload.go()?;
     let report = workload.finish()?;
