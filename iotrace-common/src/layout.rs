@@ -35,6 +35,12 @@ pub enum Feature {
     UringOpens,
     /// Mapped files.
     Mapped,
+    /// Changes of names.
+    Changes,
+    /// Ends of files without a name.
+    Ends,
+    /// What a thread kept from being written to storage.
+    Cancelled,
     /// Opens by exec.
     Exec,
     /// Lower layers.
@@ -55,12 +61,16 @@ macro_rules! layout {
             $($(#[$doc])* pub $field: u32,)*
             /// The syscall's number in the saved registers.
             pub regs_nr: u32,
-            /// Its first four arguments in the saved registers.
-            pub regs_arg: [u32; 4],
+            /// Its first five arguments in the saved registers.
+            pub regs_arg: [u32; 5],
             /// A function's first three arguments in the registers at its entry.
             pub regs_param: [u32; 3],
             /// A 32-bit word of the task that marks a 32-bit caller.
             pub compat: u32,
+            /// Where a program on the exit of a [`NameCall`] finds the directory entry, in bytes.
+            pub call_dentry: [u32; NameCall::COUNT],
+            /// Where it finds the result.
+            pub call_result: [u32; NameCall::COUNT],
         }
 
         impl Layout {
@@ -68,9 +78,11 @@ macro_rules! layout {
             pub const UNKNOWN: Self = Self {
                 $($field: ABSENT,)*
                 regs_nr: ABSENT,
-                regs_arg: [ABSENT; 4],
+                regs_arg: [ABSENT; 5],
                 regs_param: [ABSENT; 3],
                 compat: ABSENT,
+                call_dentry: [ABSENT; NameCall::COUNT],
+                call_result: [ABSENT; NameCall::COUNT],
             };
 
             /// Every field that is the same on all architectures: its path in C,
@@ -181,7 +193,7 @@ layout! {
     /// Its directory entry.
     user_dentry = "backing_file.user_path.dentry", UserPath;
     /// Inode of a directory entry.
-    dentry_inode = "dentry.d_inode", Mapped;
+    dentry_inode = "dentry.d_inode", Core;
     /// Credentials.
     task_cred = "task_struct.cred", Uring;
     /// Real user id.
@@ -202,6 +214,74 @@ layout! {
     task_fetched = "task_struct.ioac.read_bytes", Storage;
     /// Bytes of pages that it made dirty.
     task_dirtied = "task_struct.ioac.write_bytes", Storage;
+    /// Bytes that it kept from being written (`CONFIG_TASK_IO_ACCOUNTING`).
+    task_cancelled = "task_struct.ioac.cancelled_write_bytes", Cancelled;
+    /// Mount of a path.
+    path_mnt = "path.mnt", Changes;
+    /// Its directory entry.
+    path_dentry = "path.dentry", Changes;
+    /// Users of a directory entry.
+    dentry_count = "dentry.d_lockref.count", Changes;
+    /// Names of a file.
+    inode_links = "inode.i_nlink", Ends;
+    /// The entry that is renamed.
+    rename_dentry = "renamedata.old_dentry", Changes;
+    /// `RENAME_` bits.
+    rename_flags = "renamedata.flags", Changes;
+}
+
+/// Functions of the VFS that change names, whose arguments stand in different places in
+/// different kernels.
+#[repr(u32)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NameCall {
+    /// `vfs_unlink`.
+    Unlink = 0,
+    /// `vfs_rmdir`.
+    Rmdir = 1,
+    /// `vfs_link`.
+    Link = 2,
+    /// `vfs_create`.
+    Create = 3,
+    /// `vfs_mknod`.
+    Mknod = 4,
+    /// `vfs_mkdir`.
+    Mkdir = 5,
+    /// `vfs_symlink`.
+    Symlink = 6,
+    /// `do_truncate`.
+    Truncate = 7,
+}
+
+impl NameCall {
+    /// How many there are.
+    pub const COUNT: usize = 8;
+
+    /// All of them, in the order of their numbers.
+    pub const ALL: [Self; Self::COUNT] = [
+        Self::Unlink,
+        Self::Rmdir,
+        Self::Link,
+        Self::Create,
+        Self::Mknod,
+        Self::Mkdir,
+        Self::Symlink,
+        Self::Truncate,
+    ];
+
+    /// The function, and what it calls the directory entry.
+    pub const fn function(self) -> (&'static str, &'static str) {
+        match self {
+            Self::Unlink => ("vfs_unlink", "dentry"),
+            Self::Rmdir => ("vfs_rmdir", "dentry"),
+            Self::Link => ("vfs_link", "new_dentry"),
+            Self::Create => ("vfs_create", "dentry"),
+            Self::Mknod => ("vfs_mknod", "dentry"),
+            Self::Mkdir => ("vfs_mkdir", "dentry"),
+            Self::Symlink => ("vfs_symlink", "dentry"),
+            Self::Truncate => ("do_truncate", "dentry"),
+        }
+    }
 }
 
 pod!(Layout);

@@ -14,11 +14,11 @@ mod record;
 mod settings;
 
 pub use counter::{Control, OpTotal, Row, RowKey, RowKind, Totals};
-pub use layout::{ABSENT, Feature, Layout};
+pub use layout::{ABSENT, Feature, Layout, NameCall};
 pub use loss::{Hook, Loss, Losses};
 pub use record::{
-    COMM_LEN, FileId, FileRecord, NAME_CAP, NAME_TICKS, OpenRecord, PATH_CAP, PATH_STEPS,
-    RECORD_FILE, RECORD_OPEN, Via, path_flag, wakes,
+    COMM_LEN, Change, ChangeRecord, FileId, FileRecord, NAME_CAP, NAME_TICKS, OpenRecord, PATH_CAP,
+    PATH_STEPS, RECORD_CHANGE, RECORD_FILE, RECORD_OPEN, RENAME_EXCHANGE, Via, path_flag, wakes,
 };
 pub use settings::{SYSCALL_TABLE, Settings, Syscall};
 

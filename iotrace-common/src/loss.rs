@@ -97,17 +97,49 @@ pub enum Hook {
     /// Begins and ends of operations whose use of the cache is of interest: all programs share
     /// this row, so that a loss may be missed where they preempt each other.
     Mark = 26,
+    /// Changes of names, by system calls.
+    Change = 27,
+    /// Names removed.
+    Unlink = 28,
+    /// Directories removed.
+    Rmdir = 29,
+    /// Renames.
+    Rename = 30,
+    /// Begins of renames.
+    RenameBegin = 31,
+    /// Further names.
+    Link = 32,
+    /// Files made by other calls than opens.
+    Create = 33,
+    /// Devices, pipes and sockets made.
+    Mknod = 34,
+    /// Directories made.
+    Mkdir = 35,
+    /// Symbolic links made.
+    Symlink = 36,
+    /// Files cut by descriptor.
+    Truncate = 37,
+    /// Files cut by path.
+    PathTruncate = 38,
+    /// Ends of files.
+    Free = 39,
+    /// Begins of the other changes.
+    ChangeBegin = 40,
 }
 
 impl Hook {
     /// How many there are.
-    pub const COUNT: usize = 27;
+    pub const COUNT: usize = 41;
     /// Those that count and name files: the first ones.
     pub const COUNTING: usize = 16;
     /// The first one that tells opens; so many do.
     pub const FIRST_OPEN: usize = Self::Open as usize;
     /// How many tell opens.
     pub const OPENING: usize = 4;
+    /// The first one that tells changes; so many do.
+    pub const FIRST_CHANGE: usize = Self::Change as usize;
+    /// How many tell changes.
+    pub const CHANGING: usize = 13;
 }
 
 /// Loss counters of one [`Hook`] on one CPU, indexed by [`Loss`].

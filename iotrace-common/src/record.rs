@@ -50,6 +50,8 @@ pub const fn wakes(before: u64, size: u64, step: u64) -> bool {
 pub const RECORD_FILE: u32 = 1;
 /// `kind` of an [`OpenRecord`].
 pub const RECORD_OPEN: u32 = 2;
+/// `kind` of a [`ChangeRecord`].
+pub const RECORD_CHANGE: u32 = 3;
 
 /// Bits of `flags` in records with a path.
 pub mod path_flag {
@@ -67,6 +69,8 @@ pub mod path_flag {
     pub const OUTSIDE: u32 = 1 << 5;
     /// The file was opened without a descriptor.
     pub const NO_FD: u32 = 1 << 6;
+    /// The file whose name went was open, or in use otherwise.
+    pub const HELD: u32 = 1 << 7;
     /// Where the number of a [`super::Via`] begins.
     pub const VIA_SHIFT: u32 = 8;
 }
@@ -89,6 +93,46 @@ impl Via {
     /// All of them, in the order of their numbers.
     pub const ALL: [Self; 4] = [Self::Call, Self::Handle, Self::Uring, Self::Exec];
 }
+
+/// What happened to the names of a file, or to the file. Only what succeeded is told.
+#[repr(u32)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Change {
+    /// A file was made by another call than an open.
+    Create = 0,
+    /// A file got one more name.
+    Link = 1,
+    /// A name was removed.
+    Unlink = 2,
+    /// A directory was removed.
+    Rmdir = 3,
+    /// The name that a [`Change::Link`] or [`Change::Rename`] of the same thread, with the same
+    /// `begun_ns`, goes out from. Told as a rename begins, so that one may fail after it.
+    From = 4,
+    /// A name was changed.
+    Rename = 5,
+    /// A file was cut or made longer.
+    Truncate = 6,
+    /// A file without a name was let go of by the last who had it open.
+    Free = 7,
+}
+
+impl Change {
+    /// All of them, in the order of their numbers.
+    pub const ALL: [Self; 8] = [
+        Self::Create,
+        Self::Link,
+        Self::Unlink,
+        Self::Rmdir,
+        Self::From,
+        Self::Rename,
+        Self::Truncate,
+        Self::Free,
+    ];
+}
+
+/// `RENAME_EXCHANGE` (include/uapi/linux/fs.h).
+pub const RENAME_EXCHANGE: u64 = 2;
 
 /// What makes a file this one and no other.
 #[repr(C)]
@@ -134,6 +178,8 @@ pub struct OpenRecord {
     pub open_flags: u64,
     /// Control group v2 id of the caller.
     pub cgroup: u64,
+    /// As in [`ChangeRecord`], where changes are told too.
+    pub cancelled: u64,
     /// Process id in the initial PID namespace.
     pub tgid: u32,
     /// Thread id in the initial PID namespace.
@@ -154,11 +200,53 @@ pub struct OpenRecord {
     pub path_len: u32,
 }
 
-pod!(FileId, FileRecord, OpenRecord);
+/// A change of a file's names, or of a file.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default)]
+pub struct ChangeRecord {
+    /// [`RECORD_CHANGE`].
+    pub kind: u32,
+    /// Bits of [`path_flag`].
+    pub flags: u32,
+    /// `CLOCK_BOOTTIME`, nanoseconds.
+    pub time_ns: u64,
+    /// When it began: the same for the records of one change.
+    pub begun_ns: u64,
+    /// The file; zero when not known (backends that see system calls only).
+    pub file: FileId,
+    /// The file that had the new name before a rename; zero when there was none, or not known.
+    pub other: FileId,
+    /// The new size of a truncated file; the flags of a rename.
+    pub value: u64,
+    /// Bytes that the thread had kept from being written to storage so far, by cutting and
+    /// removing files (`task_struct.ioac.cancelled_write_bytes`); `u64::MAX` when not known.
+    pub cancelled: u64,
+    /// Process id in the initial PID namespace.
+    pub tgid: u32,
+    /// Thread id in the initial PID namespace.
+    pub tid: u32,
+    /// Real user id in the initial user namespace.
+    pub uid: u32,
+    /// A [`Change`].
+    pub what: u32,
+    /// Name of the thread.
+    pub comm: [u8; COMM_LEN],
+    /// `i_mode` of the file; the type alone, or 0, where not more is known.
+    pub file_mode: u32,
+    /// Names that the file has now; [`crate::ABSENT`] when not known.
+    pub links: u32,
+    /// Bytes of path after this head.
+    pub path_len: u32,
+    #[doc(hidden)]
+    pub pad: u32,
+}
+
+pod!(FileId, FileRecord, OpenRecord, ChangeRecord);
 
 const _: () = assert!(size_of::<FileId>() == 16);
 const _: () = assert!(size_of::<FileRecord>() == 32);
-const _: () = assert!(size_of::<OpenRecord>() == 96);
+const _: () = assert!(size_of::<OpenRecord>() == 104);
+const _: () = assert!(size_of::<ChangeRecord>() == 120);
 
 #[cfg(test)]
 mod tests {

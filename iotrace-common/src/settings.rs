@@ -31,8 +31,8 @@ pub struct Settings {
     pub task_btf: u32,
     /// Mask of the 32-bit mark at [`crate::Layout::compat`].
     pub compat_mask: u32,
-    /// Report opens; otherwise count reads and writes.
-    pub opens: u32,
+    /// Report changes of names.
+    pub changes: u32,
     /// Count reads.
     pub reads: u32,
     /// Count writes.
@@ -46,7 +46,7 @@ pub struct Settings {
 /// two above every number of x86_64 and aarch64.
 pub const SYSCALL_TABLE: usize = 512;
 
-/// What a syscall is to us. Value 0 in the table: nothing.
+/// What a system call is to us. Value 0 in the table: nothing.
 #[repr(u8)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Syscall {
@@ -71,6 +71,58 @@ pub enum Syscall {
     /// `io_getevents(context, least, most, events, ...)`, `io_pgetevents` likewise:
     /// result in completions.
     Getevents = 10,
+    /// `unlink(path)`.
+    Unlink = 11,
+    /// `unlinkat(dirfd, path, flags)`.
+    Unlinkat = 12,
+    /// `rmdir(path)`.
+    Rmdir = 13,
+    /// `rename(from, to)`.
+    Rename = 14,
+    /// `renameat(dirfd, from, dirfd, to)`.
+    Renameat = 15,
+    /// `renameat2(dirfd, from, dirfd, to, flags)`.
+    Renameat2 = 16,
+    /// `link(from, to)`.
+    Link = 17,
+    /// `linkat(dirfd, from, dirfd, to, flags)`.
+    Linkat = 18,
+    /// `symlink(target, path)`.
+    Symlink = 19,
+    /// `symlinkat(target, dirfd, path)`.
+    Symlinkat = 20,
+    /// `mkdir(path, mode)`.
+    Mkdir = 21,
+    /// `mkdirat(dirfd, path, mode)`.
+    Mkdirat = 22,
+    /// `mknod(path, mode, device)`.
+    Mknod = 23,
+    /// `mknodat(dirfd, path, mode, device)`.
+    Mknodat = 24,
+    /// `truncate(path, length)`.
+    Truncate = 25,
+    /// `ftruncate(fd, length)`.
+    Ftruncate = 26,
+}
+
+impl Syscall {
+    /// Whether the kind of a system call is one of opens.
+    #[inline(always)]
+    pub const fn is_open(kind: u8) -> bool {
+        kind >= Self::Open as u8 && kind <= Self::OpenByHandle as u8
+    }
+
+    /// Whether it is one of reads and writes.
+    #[inline(always)]
+    pub const fn is_transfer(kind: u8) -> bool {
+        kind != 0 && !Self::is_open(kind) && !Self::is_change(kind)
+    }
+
+    /// Whether it is one that changes names, or the size of a file.
+    #[inline(always)]
+    pub const fn is_change(kind: u8) -> bool {
+        kind >= Self::Unlink as u8
+    }
 }
 
 pod!(Settings);

@@ -27,7 +27,7 @@ pub static SETTINGS: Settings = Settings {
     failed_only: 0,
     task_btf: 0,
     compat_mask: 0,
-    opens: 0,
+    changes: 0,
     reads: 0,
     writes: 0,
     uring_cqe: 0,

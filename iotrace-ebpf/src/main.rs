@@ -15,6 +15,8 @@
 mod aio;
 mod batch;
 mod calls;
+mod change;
+mod claim;
 mod count;
 mod descriptor;
 mod emit;

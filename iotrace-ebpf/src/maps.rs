@@ -9,6 +9,8 @@
 //! | `FILE_SCRATCH`, `OPEN_SCRATCH` | 16 * and 4 per CPU, 1 where not used | 8.5 KB | 136 KB per CPU |
 //! | `TRANSFERS`, `OPENS` | 8,192 *, 1 with another `--backend` | 44 and 28 + 48 | 0.8 MB |
 //! | `REQUESTS` | 8,192 *, 1 for opens | 64 + 48 | 0.9 MB |
+//! | `BEGUN` | 8,192, 1 without changes | 60 + 48 | 0.9 MB |
+//! | `CHANGE_SCRATCH` | 13 per CPU, 1 likewise | 8.6 KB | 111 KB per CPU |
 //! | `MARKS` | 8,192 *, 1 without `--cache` | 48 + 48 | 0.8 MB |
 //! | `FOLLOWED` | 8,192 *, 1 when nothing is followed | 64 | 0.5 MB |
 //! | `CONTROL`, `TOTALS`, `LOSSES`, `BATCH`, `PENDING`, `OWN_PROCESS` | 1 to 64 | up to 104, per CPU | little |
@@ -24,6 +26,7 @@ use crate::{
     aio::Request,
     batch::Batch,
     calls::{OpenArgs, TransferArgs},
+    change::{Begun, ChangeScratch},
     emit::{FileScratch, OpenScratch},
     file::Named,
     pending::Pending,
@@ -97,6 +100,16 @@ pub static BATCH: PerCpuArray<Batch> = PerCpuArray::with_max_entries(1, 0);
 /// Files that wait for their names, by hook.
 #[map]
 pub static PENDING: PerCpuArray<Pending> = PerCpuArray::with_max_entries(Hook::COUNTING as u32, 0);
+
+/// What threads are about to do with names. One that is evicted is missed; each entry is used
+/// within the call that made it.
+#[map]
+pub static BEGUN: LruHashMap<u32, Begun> = LruHashMap::with_max_entries(8_192, 0);
+
+/// Where change records are put together, likewise.
+#[map]
+pub static CHANGE_SCRATCH: PerCpuArray<ChangeScratch> =
+    PerCpuArray::with_max_entries(Hook::CHANGING as u32, 0);
 
 /// Where open records are put together, likewise.
 #[map]

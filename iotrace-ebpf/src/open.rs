@@ -1,24 +1,20 @@
 //! One open, successful or not.
 
-use aya_ebpf::helpers::generated::{
-    bpf_get_current_cgroup_id, bpf_ktime_get_boot_ns, bpf_probe_read_kernel_str,
-    bpf_probe_read_user_str,
-};
+use aya_ebpf::helpers::generated::{bpf_get_current_cgroup_id, bpf_ktime_get_boot_ns};
 use iotrace_common::{ABSENT, FileId, Hook, Loss, OpenRecord, RECORD_OPEN, Via, path_flag};
 
+pub use crate::claim::{AT_FDCWD, Name};
 use crate::{
+    change,
+    claim::{self, Claimed},
     descriptor, emit,
     file::{self, Place},
     kernel::{self, Probe, Ptr, Read, offset, setting},
     maps::OPEN_SCRATCH,
-    path::{self, PathBuf},
+    path,
     who::Who,
 };
 
-/// `AT_FDCWD` (include/uapi/linux/fcntl.h).
-pub const AT_FDCWD: i32 = -100;
-/// Longest string of a caller with its NUL (`PATH_MAX`, include/uapi/linux/limits.h).
-const USER_PATH_CAP: u32 = 4096;
 /// `ERESTARTSYS` to `ERESTART_RESTARTBLOCK`: a signal came, and the call is made
 /// once more or returns `EINTR` after all (include/linux/errno.h).
 const RESTARTED: core::ops::RangeInclusive<i32> = -516..=-512;
@@ -36,17 +32,6 @@ pub struct Request {
     pub result: i32,
     /// Where a file that was opened is found.
     pub file: File,
-}
-
-/// The name that was asked for.
-#[derive(Clone, Copy)]
-pub enum Name {
-    /// In the caller's memory.
-    User(Ptr),
-    /// The kernel's copy.
-    Kernel(Ptr),
-    /// There is none, or nobody has it any more.
-    Gone,
 }
 
 /// The file of a successful open.
@@ -87,6 +72,7 @@ pub fn report(hook: Hook, who: &impl Who, request: &Request) -> Result<(), Loss>
         },
         open_flags: request.flags,
         cgroup,
+        cancelled: change::cancelled(),
         tgid: task.tgid,
         tid: task.tid,
         uid: who.uid(),
@@ -108,7 +94,17 @@ pub fn report(hook: Hook, who: &impl Who, request: &Request) -> Result<(), Loss>
             start = opened(head, request).ok();
         }
         if start.is_none() {
-            start = claimed(hook, &raw mut (*record).path, head, request);
+            start = claim::put(
+                hook,
+                Claimed {
+                    path: &raw mut (*record).path,
+                    len: &raw mut (*head).path_len,
+                    flags: &raw mut (*head).flags,
+                },
+                request.dirfd,
+                request.name,
+                request.result,
+            );
         }
         if let Some(place) = start {
             let walked = path::walk(&raw mut (*record).path, &raw mut (*head).path_len, place);
@@ -142,81 +138,6 @@ unsafe fn opened(head: *mut OpenRecord, request: &Request) -> Result<Place, Loss
         }
         Ok(place)
     }
-}
-
-/// Fills in the caller's own string and, when it is relative, tells the
-/// directory that it starts from.
-#[inline(always)]
-unsafe fn claimed(
-    hook: Hook,
-    path: *mut PathBuf,
-    head: *mut OpenRecord,
-    request: &Request,
-) -> Option<Place> {
-    // SAFETY: the caller vouches for the memory; the helper checks the address.
-    unsafe {
-        // Also where there is nothing to read: no file and no path is told then.
-        (*head).flags |= path_flag::CLAIMED;
-        let mut len = match request.name {
-            Name::User(name) => bpf_probe_read_user_str(path.cast(), USER_PATH_CAP, name.cast()),
-            Name::Kernel(name) => {
-                bpf_probe_read_kernel_str(path.cast(), USER_PATH_CAP, name.cast())
-            }
-            Name::Gone => return None,
-        };
-        // Old kernels (5.10) leave out the NUL of an empty string.
-        if len == 0 {
-            (*path)[0] = 0;
-            len = 1;
-        }
-        // An address that can not be read is what EFAULT tells; nothing is lost.
-        if len < 0 {
-            if -request.result != EFAULT {
-                emit::lost(hook, Loss::NameUnreadable);
-            }
-            return None;
-        }
-        (*head).path_len = len as u32;
-        // Longer than any path can be (ENAMETOOLONG): its end is missing.
-        if len as u32 == USER_PATH_CAP {
-            (*head).flags |= path_flag::CUT;
-            emit::lost(hook, Loss::PathCut);
-        }
-        if (*path)[0] == b'/' {
-            return None;
-        }
-        let start = if request.dirfd == AT_FDCWD {
-            current_directory()
-        } else {
-            // A bad descriptor (EBADF) leaves the name relative.
-            directory(request.dirfd)
-        };
-        if start.is_err() {
-            (*head).flags |= path_flag::CUT;
-        }
-        start.ok()
-    }
-}
-
-/// Bad address (include/uapi/asm-generic/errno-base.h).
-const EFAULT: i32 = 14;
-
-/// The caller's current directory.
-unsafe fn current_directory() -> Result<Place, Loss> {
-    // SAFETY: members of task_struct and fs_struct.
-    unsafe {
-        let fs: Ptr = Probe::load(kernel::task(), offset!(task_fs))?;
-        Ok(Place {
-            mnt: Probe::load(fs, offset!(fs_pwd_mnt))?,
-            dentry: Probe::load(fs, offset!(fs_pwd_dentry))?,
-        })
-    }
-}
-
-/// The directory behind a descriptor.
-unsafe fn directory(fd: i32) -> Result<Place, Loss> {
-    // SAFETY: the descriptor is checked.
-    unsafe { file::place(descriptor::address(fd as u32)?) }
 }
 
 /// Inode number of the caller's mount namespace.

@@ -2,7 +2,7 @@
 
 use clap::{Parser, Subcommand};
 
-use crate::commands::{doctor::DoctorArgs, opens::OpensArgs, top::TopArgs};
+use crate::commands::{churn::ChurnArgs, doctor::DoctorArgs, opens::OpensArgs, top::TopArgs};
 
 /// Version of the program and, since they are built apart, of its kernel side.
 const VERSION: &str = concat!(
@@ -24,6 +24,7 @@ Examples:
   sudo iotrace top -C              who reads and writes what, each second
   sudo iotrace opens --pid 3920    every open of a process
   sudo iotrace opens --json | jq   one object a line
+  sudo iotrace churn               files that live for a moment, and who makes them
   sudo iotrace doctor              what this kernel allows, and how to get more
 
 Exit codes: 0 done, 1 failed while running, 2 wrong usage, 69 this system cannot be
@@ -45,6 +46,7 @@ pub struct Cli {
 pub enum Command {
     Top(TopArgs),
     Opens(OpensArgs),
+    Churn(ChurnArgs),
     Doctor(DoctorArgs),
 }
 
@@ -54,6 +56,7 @@ impl Cli {
         let verbose = match &self.command {
             Command::Top(args) => args.trace.verbose,
             Command::Opens(args) => args.trace.verbose,
+            Command::Churn(args) => args.trace.verbose,
             // What the libraries would complain about is what it reports.
             Command::Doctor(_) => return log::LevelFilter::Error,
         };

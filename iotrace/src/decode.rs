@@ -5,13 +5,14 @@ use std::collections::{HashMap, hash_map::Entry};
 
 use bytes::{Bytes, BytesMut};
 use iotrace_common::{
-    FileRecord, OpTotal, OpenRecord, PATH_CAP, RECORD_FILE, RECORD_OPEN, Row, RowKey, RowKind, Via,
-    path_flag,
+    self as wire, ChangeRecord, FileRecord, OpTotal, OpenRecord, PATH_CAP, RECORD_CHANGE,
+    RECORD_FILE, RECORD_OPEN, Row, RowKey, RowKind, Via, path_flag,
 };
 use thiserror::Error;
 
 use crate::event::{
-    Counts, Door, FileId, FilePath, FileType, Io, Open, Opened, Storage, Thread, Time,
+    Change, Changed, Counts, Door, FileId, FilePath, FileType, Io, Open, Opened, Storage, Thread,
+    Time,
 };
 use crate::flags;
 
@@ -24,6 +25,9 @@ pub enum DecodeError {
     /// Of a kind that this version does not know.
     #[error("unknown kind of record: {0}")]
     UnknownKind(u32),
+    /// Of a change that this version does not know.
+    #[error("unknown change: {0}")]
+    UnknownChange(u32),
     /// Its path reaches past its end.
     #[error("a path of {0} bytes reaches past its record")]
     BadPath(u32),
@@ -40,7 +44,34 @@ pub enum Record {
         path: Option<FilePath>,
     },
     /// An open. Its time is still the kernel's boot time.
-    Open(Open),
+    Open {
+        /// The open.
+        open: Open,
+        /// What the thread kept from being written so far.
+        cancelled: Option<u64>,
+    },
+    /// The name from which a link or rename is about to be made.
+    From(Begun),
+    /// A change. Its time likewise; the rest of it is with its [`Begun`].
+    Change {
+        /// The change.
+        change: Change,
+        /// When it began.
+        begun_ns: u64,
+        /// As of an open.
+        cancelled: Option<u64>,
+    },
+}
+
+/// See [`Record::From`].
+#[derive(Clone, Debug, PartialEq)]
+pub struct Begun {
+    /// Thread.
+    pub tid: u32,
+    /// When it began.
+    pub begun_ns: u64,
+    /// The name.
+    pub path: Option<FilePath>,
 }
 
 /// Decodes a record of the ring buffer.
@@ -59,7 +90,15 @@ pub fn record(bytes: &[u8]) -> Result<Record, DecodeError> {
         RECORD_OPEN => {
             let (head, rest) = head::<OpenRecord>(bytes)?;
             let path = path_bytes(rest, head.path_len)?;
-            Ok(Record::Open(open(&head, path)))
+            Ok(Record::Open {
+                open: open(&head, path),
+                cancelled: known(head.cancelled),
+            })
+        }
+        RECORD_CHANGE => {
+            let (head, rest) = head::<ChangeRecord>(bytes)?;
+            let path = path_bytes(rest, head.path_len)?;
+            change(&head, path)
         }
         other => Err(DecodeError::UnknownKind(other)),
     }
@@ -193,7 +232,66 @@ fn open(head: &OpenRecord, path: &[u8]) -> Open {
         door: door(head.flags),
         cgroup: head.cgroup,
         mount_ns: (head.mount_ns != 0).then_some(head.mount_ns),
+        cancelled_bytes: None,
     }
+}
+
+fn change(head: &ChangeRecord, path: &[u8]) -> Result<Record, DecodeError> {
+    let what = wire::Change::ALL.get(head.what as usize);
+    let what = *what.ok_or(DecodeError::UnknownChange(head.what))?;
+    let path = (!path.is_empty())
+        .then(|| file_path(path, head.flags))
+        .flatten();
+    let what = match what {
+        wire::Change::From => {
+            return Ok(Record::From(Begun {
+                tid: head.tid,
+                begun_ns: head.begun_ns,
+                path,
+            }));
+        }
+        wire::Change::Create => Changed::Create,
+        wire::Change::Link => Changed::Link { from: None },
+        wire::Change::Unlink => Changed::Unlink,
+        wire::Change::Rmdir => Changed::Rmdir,
+        wire::Change::Rename => Changed::Rename {
+            from: None,
+            other: file_if_known(head.other),
+            exchange: head.value & wire::RENAME_EXCHANGE != 0,
+        },
+        wire::Change::Truncate => Changed::Truncate { length: head.value },
+        wire::Change::Free => Changed::Free,
+    };
+    let change = Change {
+        time: Time(head.time_ns),
+        thread: Thread {
+            pid: head.tgid,
+            tid: head.tid,
+            uid: head.uid,
+            comm: comm(&head.comm),
+        },
+        what,
+        file: file_if_known(head.file),
+        file_type: (head.file_mode != 0).then(|| file_type(head.file_mode)),
+        path,
+        links: (head.links != wire::ABSENT).then_some(head.links),
+        held: head.flags & path_flag::HELD != 0,
+        cancelled_bytes: None,
+    };
+    Ok(Record::Change {
+        change,
+        begun_ns: head.begun_ns,
+        cancelled: known(head.cancelled),
+    })
+}
+
+/// The programs have no other word for what they do not know.
+fn known(number: u64) -> Option<u64> {
+    (number != u64::MAX).then_some(number)
+}
+
+fn file_if_known(file: wire::FileId) -> Option<FileId> {
+    (file != wire::FileId::default()).then(|| file_id(file))
 }
 
 fn door(flags: u32) -> Door {
@@ -206,7 +304,7 @@ fn door(flags: u32) -> Door {
     }
 }
 
-fn file_id(file: iotrace_common::FileId) -> FileId {
+fn file_id(file: wire::FileId) -> FileId {
     FileId {
         // The kernel's own encoding (include/linux/kdev_t.h).
         major: file.dev >> 20,

@@ -1,9 +1,13 @@
 //! What happened, in the domain's own terms. Commands fold a stream of these;
 //! they do not know where it comes from.
 
-use std::{collections::BTreeMap, fmt, ops::AddAssign, sync::Arc};
+mod change;
+
+use std::{borrow::Cow, collections::BTreeMap, fmt, ops::AddAssign, sync::Arc};
 
 use bytes::Bytes;
+
+pub use change::{Change, Changed};
 
 /// Nanoseconds since 1970-01-01 00:00 UTC.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
@@ -16,6 +20,8 @@ pub enum Event {
     Io(Io),
     /// One open.
     Open(Open),
+    /// One change of names, or the end of a file.
+    Change(Change),
     /// The end of an interval.
     Tick(Tick),
 }
@@ -291,6 +297,9 @@ pub struct Open {
     pub cgroup: u64,
     /// Inode number of the caller's mount namespace, when known.
     pub mount_ns: Option<u32>,
+    /// See [`Change::cancelled_bytes`]: by truncating a file. `None` also where changes are not
+    /// traced.
+    pub cancelled_bytes: Option<u64>,
 }
 
 /// See [`Event::Tick`].
@@ -322,19 +331,19 @@ pub struct Load {
 /// What was lost, by cause. Each way to lose has its own counter and is listed
 /// also while it is zero.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Lost(BTreeMap<&'static str, u64>);
+pub struct Lost(BTreeMap<Cow<'static, str>, u64>);
 
 impl Lost {
     /// Adds to a cause.
-    pub fn add(&mut self, cause: &'static str, count: u64) {
-        *self.0.entry(cause).or_default() += count;
+    pub fn add(&mut self, cause: impl Into<Cow<'static, str>>, count: u64) {
+        *self.0.entry(cause.into()).or_default() += count;
     }
 
     /// What has come since an earlier look.
     pub fn since(&self, earlier: &Self) -> Self {
-        let since = |(cause, count): (&&'static str, &u64)| {
+        let since = |(cause, count): (&Cow<'static, str>, &u64)| {
             let before = earlier.0.get(cause).copied().unwrap_or(0);
-            (*cause, count.saturating_sub(before))
+            (cause.clone(), count.saturating_sub(before))
         };
         Self(self.0.iter().map(since).collect())
     }
@@ -345,8 +354,8 @@ impl Lost {
     }
 
     /// Causes and counts, by name.
-    pub fn iter(&self) -> impl Iterator<Item = (&'static str, u64)> {
-        self.0.iter().map(|(cause, count)| (*cause, *count))
+    pub fn iter(&self) -> impl Iterator<Item = (&str, u64)> {
+        self.0.iter().map(|(cause, count)| (&**cause, *count))
     }
 }
 
@@ -365,8 +374,8 @@ impl fmt::Display for Lost {
 
 impl AddAssign<&Lost> for Lost {
     fn add_assign(&mut self, other: &Self) {
-        for (cause, count) in other.iter() {
-            self.add(cause, count);
+        for (cause, count) in &other.0 {
+            self.add(cause.clone(), *count);
         }
     }
 }

@@ -22,7 +22,7 @@ pub mod system;
 mod trace;
 
 use cli::{Cli, Command};
-use commands::{doctor, opens::Opens, top::Top};
+use commands::{churn::Churn, doctor, opens::Opens, top::Top};
 use error::Error;
 use exit::Exit;
 use output::Screen;
@@ -66,6 +66,24 @@ pub fn main(cli: Cli) -> Result<Exit, Error> {
             command: args.command(),
         }
         .run(Opens::new(args.config()?, Screen::of_stdout())),
+        Command::Churn(args) => {
+            let screen = Screen::of_stdout();
+            Trace {
+                name: "churn",
+                request: args.request()?,
+                pace: Pace {
+                    tick: args.interval,
+                    // Only a full ring is in a hurry.
+                    latency: args.interval,
+                },
+                duration: None,
+                json: args.trace.json,
+                verbose: args.trace.verbose,
+                fail_on_loss: args.trace.fail_on_loss,
+                command: &args.command,
+            }
+            .run(Churn::new(args.config(screen)?, screen))
+        }
         Command::Doctor(args) => doctor::run(args, Screen::of_stdout()),
     }
 }

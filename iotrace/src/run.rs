@@ -90,6 +90,7 @@ async fn follow(
             }
         }
     }
+    *lost += &view.lost();
     view.end(time, lost, out).map_err(Failure::Output)?;
     let patience = matches!(ended, Some(Reason::Signal)).then_some(PATIENCE);
     tokio::select! {

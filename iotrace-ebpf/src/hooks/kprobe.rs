@@ -107,7 +107,7 @@ fn transfer_returns(ctx: &RawTracePointContext) -> Result<(), Loss> {
     // SAFETY: the first argument of the tracepoint is the saved registers.
     let kind = unsafe { kernel::call_kind(registers) }?;
     // Most calls are of no interest; only the numbers of 32-bit programs are not known.
-    if kind == 0 && !kernel::is_compat()? {
+    if !Syscall::is_transfer(kind) && !kernel::is_compat()? {
         return Ok(());
     }
     if descriptor::is_between(kind) && !kernel::is_compat()? {
@@ -209,8 +209,7 @@ fn open_returns(ctx: &RawTracePointContext) -> Result<(), Loss> {
     let registers: Ptr = ctx.arg(0);
     // SAFETY: the first argument of the tracepoint is the saved registers.
     let kind = unsafe { kernel::call_kind(registers) }?;
-    // No other calls than opens have a kind while opens are reported.
-    if kind == 0 && !kernel::is_compat()? {
+    if !Syscall::is_open(kind) && !kernel::is_compat()? {
         return Ok(());
     }
     if kind == Syscall::OpenByHandle as u8 && !kernel::is_compat()? {

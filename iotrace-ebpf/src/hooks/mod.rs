@@ -2,7 +2,10 @@
 
 mod aio;
 mod cache;
+mod change_calls;
+mod changes;
 mod copies;
+mod ends;
 mod exec;
 mod fentry;
 mod follow;

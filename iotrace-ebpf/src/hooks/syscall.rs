@@ -12,7 +12,7 @@ use crate::{
     batch::Batch,
     count::{Op, Ops},
     descriptor, filter,
-    kernel::{self, Probe, Ptr, Read, Task, offset, setting},
+    kernel::{self, Probe, Ptr, Read, Task, offset},
     open::{self, AT_FDCWD, File, Name, Request},
     pending,
 };
@@ -25,25 +25,44 @@ const CREAT_FLAGS: u64 = 0o100 | 0o1 | 0o1000;
 #[raw_tracepoint(tracepoint = "sys_exit")]
 pub fn sys_exit(ctx: RawTracePointContext) -> u32 {
     // SAFETY: the first argument is the saved registers, the second the result.
-    end(&ctx, Hook::Read, unsafe { exit(ctx.arg(0), ctx.arg(1)) })
+    end(&ctx, Hook::Read, unsafe { transferred(ctx.arg(0), ctx.arg(1)) })
+}
+
+/// The same.
+#[raw_tracepoint(tracepoint = "sys_exit")]
+pub fn sys_exit_open(ctx: RawTracePointContext) -> u32 {
+    // SAFETY: likewise.
+    end(&ctx, Hook::Open, unsafe { opened(ctx.arg(0), ctx.arg(1)) })
 }
 
 #[inline(always)]
-unsafe fn exit(regs: Ptr, result: i64) -> Result<(), Loss> {
+unsafe fn transferred(regs: Ptr, result: i64) -> Result<(), Loss> {
     // SAFETY: registers at offsets from BTF.
     unsafe {
         let kind = kernel::call_kind(regs)?;
         // What 32-bit programs call is not seen; docs/limitations.md says so.
-        if kind == 0 || kernel::is_compat()? {
+        if !Syscall::is_transfer(kind) || kernel::is_compat()? {
             return Ok(());
         }
-        let Some(task) = filter::caller::<Probe>() else {
-            return Ok(());
-        };
-        if setting!(opens) != 0 {
-            return open(&task, regs, kind, result);
+        match filter::caller::<Probe>() {
+            Some(task) => transfer(&task, regs, kind, result),
+            None => Ok(()),
         }
-        transfer(&task, regs, kind, result)
+    }
+}
+
+#[inline(always)]
+unsafe fn opened(regs: Ptr, result: i64) -> Result<(), Loss> {
+    // SAFETY: registers at offsets from BTF.
+    unsafe {
+        let kind = kernel::call_kind(regs)?;
+        if !Syscall::is_open(kind) || kernel::is_compat()? {
+            return Ok(());
+        }
+        match filter::caller::<Probe>() {
+            Some(task) => open(&task, regs, kind, result),
+            None => Ok(()),
+        }
     }
 }
 

@@ -1,6 +1,7 @@
 //! The commands. Each folds the stream of events into rows and renders them; a
 //! new one touches its own folder and `cli.rs`.
 
+pub mod churn;
 pub mod common;
 pub mod doctor;
 pub mod opens;
@@ -43,6 +44,11 @@ pub trait View {
     /// Whether all that was asked for has been shown.
     fn done(&self) -> bool {
         false
+    }
+
+    /// What the command itself had to leave out, since the start.
+    fn lost(&self) -> Lost {
+        Lost::default()
     }
 
     /// Tracing has ended; `lost` is the sum since the start.

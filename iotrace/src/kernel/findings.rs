@@ -6,10 +6,10 @@ use iotrace_common::Feature;
 
 use super::{
     Request, What,
-    layout::{self, FUNCTIONS},
+    layout,
     load,
     probe::{self, Trials},
-    request::{Backend, OwnTraffic, Transfers, sizes},
+    request::{Backend, Opens, OwnTraffic, Transfers, sizes},
     system::System,
     types::{self, TypeFile, VMLINUX_BTF},
     ways::Way,
@@ -109,14 +109,22 @@ impl Findings {
     }
 }
 
-const TOP: What = What::Transfers(Transfers {
-    read: true,
-    write: true,
-    mapped: false,
-    layers: false,
-    cache: false,
-});
-const OPENS: What = What::Opens { failed_only: false };
+const TOP: What = What {
+    transfers: Some(Transfers {
+        read: true,
+        write: true,
+        mapped: false,
+        layers: false,
+        cache: false,
+    }),
+    opens: None,
+    changes: None,
+};
+const OPENS: What = What {
+    transfers: None,
+    opens: Some(Opens::All),
+    changes: None,
+};
 
 /// What a command asks for when nothing else is said: a kernel may have a limit that
 /// smaller maps would keep.
@@ -152,17 +160,17 @@ fn attempt(system: &System, request: &Request) -> Result<Vec<Way>, Unavailable> 
 
 fn examine(file: &TypeFile) -> Types {
     let btf = &file.btf;
-    let (_, missing) = layout::layout(btf);
+    let (layout, missing) = layout::layout(btf);
     Types {
         bytes: file.bytes,
         count: btf.count(),
         foreign: file.foreign,
-        functions: FUNCTIONS
+        functions: layout::check_all(btf, &layout)
             .into_iter()
-            .map(|(name, forms)| Function {
+            .map(|(name, traceable)| Function {
                 name,
                 arguments: btf.arguments(name),
-                unusable: layout::check(btf, name, forms).err(),
+                unusable: traceable.err(),
             })
             .collect(),
         parts: PARTS

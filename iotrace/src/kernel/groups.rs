@@ -3,7 +3,7 @@
 use iotrace_common::Feature;
 
 use super::{
-    request::{Backend, What},
+    request::{Backend, Changes, What},
     ways::Way,
 };
 
@@ -52,44 +52,105 @@ fn group(ways: &'static [Way], needs: &'static [Feature], hooks: &[(bool, Attach
 pub(super) fn groups(backend: Backend, what: What) -> Vec<Group> {
     let mut groups = vec![vital(backend, what)];
     groups.extend(what.has_cache().then(|| cache(backend, what)));
-    match what {
-        What::Transfers(transfers) => {
-            let (read, write) = (transfers.read, transfers.write);
-            groups.extend(transfers_by(backend, read, write));
-            if backend == Backend::Fentry {
-                groups.extend(
-                    transfers
-                        .mapped
-                        .then(|| mapped(read, write, transfers.cache)),
-                );
-                groups.extend(transfers.layers.then(|| layers(read, write)));
-            }
+    if let Some(transfers) = what.transfers {
+        let (read, write) = (transfers.read, transfers.write);
+        groups.extend(transfers_by(backend, read, write));
+        if backend == Backend::Fentry {
+            groups.extend(
+                transfers
+                    .mapped
+                    .then(|| mapped(read, write, transfers.cache)),
+            );
+            groups.extend(transfers.layers.then(|| layers(read, write)));
         }
-        What::Opens { .. } => groups.extend(opens_by(backend)),
+    }
+    if what.opens.is_some() {
+        groups.extend(opens_by(backend));
+    }
+    if what.changes.is_some() {
+        groups.extend(changes_by(backend));
+    }
+    if backend != Backend::Syscall {
+        // Its calls go through the same functions.
+        groups.push(group(&[Way::Compat32], &[], &[]));
     }
     groups
 }
 
 fn vital(backend: Backend, what: What) -> Group {
     let (read, write) = what.directions();
-    let opens = !what.is_counted();
+    let counted = what.is_counted();
+    let opens = what.opens.is_some();
+    let changes = what.changes.is_some();
+    let everything = what.changes == Some(Changes::Everything);
     let hooks: &[(bool, AttachPoint)] = match backend {
         Backend::Fentry => &[
             (read, hook("vfs_read_exit", "vfs_read")),
             (write, hook("vfs_write_exit", "vfs_write")),
             (opens, hook("do_sys_openat2_exit", "do_sys_openat2")),
+            (changes, hook("vfs_unlink_exit", "vfs_unlink")),
+            (changes, hook("unlink_begin", "security_path_unlink")),
+            (changes, hook("vfs_rename_exit", "vfs_rename")),
+            (changes, hook("rename_begin", "security_path_rename")),
+            (changes, hook("vfs_link_exit", "vfs_link")),
+            (changes, hook("link_begin", "security_path_link")),
+            (changes, hook("vfs_create_exit", "vfs_create")),
+            (everything, hook("vfs_mknod_exit", "vfs_mknod")),
+            (changes, hook("mknod_begin", "security_path_mknod")),
+            (everything, hook("vfs_rmdir_exit", "vfs_rmdir")),
+            (everything, hook("rmdir_begin", "security_path_rmdir")),
+            (everything, hook("vfs_mkdir_exit", "vfs_mkdir")),
+            (everything, hook("mkdir_begin", "security_path_mkdir")),
+            (everything, hook("vfs_symlink_exit", "vfs_symlink")),
+            (everything, hook("symlink_begin", "security_path_symlink")),
         ],
         Backend::Kprobe => &[
-            (true, hook("calls_end", "sched_process_exit")),
-            (!opens, hook("transfer_return", "sys_exit")),
+            (counted || opens, hook("calls_end", "sched_process_exit")),
+            (counted, hook("transfer_return", "sys_exit")),
             (read, hook("vfs_read_entry", "vfs_read")),
             (write, hook("vfs_write_entry", "vfs_write")),
             (opens, hook("open_return", "sys_exit")),
             (opens, hook("do_sys_openat2_entry", "do_sys_openat2")),
+            (changes, hook("change_return", "sys_exit")),
         ],
-        Backend::Syscall => &[(true, hook("sys_exit", "sys_exit"))],
+        Backend::Syscall => &[
+            (counted, hook("sys_exit", "sys_exit")),
+            (opens, hook("sys_exit_open", "sys_exit")),
+            (changes, hook("change_return", "sys_exit")),
+        ],
     };
-    group(&[], &[], hooks)
+    let needs: &[Feature] = if changes { &[Feature::Changes] } else { &[] };
+    group(&[], needs, hooks)
+}
+
+fn changes_by(backend: Backend) -> Vec<Group> {
+    match backend {
+        Backend::Fentry => vec![
+            group(&[Way::ChangedFiles, Way::UringChanges], &[], &[]),
+            group(
+                &[Way::Ends],
+                &[Feature::Ends],
+                &[(true, hook("inode_free", "security_inode_free"))],
+            ),
+            group(
+                &[Way::Truncations],
+                &[],
+                &[
+                    (true, hook("do_truncate_exit", "do_truncate")),
+                    (true, hook("vfs_truncate_exit", "vfs_truncate")),
+                ],
+            ),
+        ],
+        Backend::Kprobe => vec![
+            group(
+                &[Way::Ends],
+                &[Feature::Ends],
+                &[(true, hook("inode_free_entry", "security_inode_free"))],
+            ),
+            group(&[Way::Truncations], &[], &[]),
+        ],
+        Backend::Syscall => vec![group(&[Way::Truncations], &[], &[])],
+    }
 }
 
 fn transfers_by(backend: Backend, read: bool, write: bool) -> Vec<Group> {
@@ -155,8 +216,6 @@ fn transfers_by(backend: Backend, read: bool, write: bool) -> Vec<Group> {
                 &[],
                 &[(read, hook("kernel_read_exit", "kernel_read"))],
             ),
-            // Its calls go through the same functions.
-            group(&[Way::Compat32], &[], &[]),
         ],
         Backend::Kprobe => vec![
             group(
@@ -180,7 +239,6 @@ fn transfers_by(backend: Backend, read: bool, write: bool) -> Vec<Group> {
             seen(&[Way::Sendfile]),
             seen(&[Way::Splice]),
             seen(&[Way::CopyFileRange]),
-            group(&[Way::Compat32], &[], &[]),
         ],
         Backend::Syscall => vec![
             seen(&[Way::Vectors]),
@@ -285,15 +343,10 @@ fn opens_by(backend: Backend) -> Vec<Group> {
                 &[Exec],
                 &[(true, hook("do_open_execat_exit", "do_open_execat"))],
             ),
-            group(&[Way::Compat32], &[], &[]),
         ],
-        Backend::Kprobe => vec![
-            group(&[Way::Handles], &[], &[]),
-            uring,
-            exec,
-            group(&[Way::Compat32], &[], &[]),
-        ],
-        Backend::Syscall => vec![group(&[Way::Handles], &[], &[]), uring, exec],
+        Backend::Kprobe | Backend::Syscall => {
+            vec![group(&[Way::Handles], &[], &[]), uring, exec]
+        }
     }
 }
 
@@ -302,11 +355,11 @@ mod tests {
     use aya_obj::{Object, ProgramSection};
 
     use super::*;
-    use crate::kernel::{Transfers, layout::FUNCTIONS, ways};
+    use crate::kernel::{Opens, Transfers, layout, ways};
 
     static OBJECT: &[u8] = aya::include_bytes_aligned!("../../bpf/iotrace.bpf.o");
 
-    fn everything() -> [What; 2] {
+    fn everything() -> [What; 4] {
         let transfers = Transfers {
             read: true,
             write: true,
@@ -314,9 +367,20 @@ mod tests {
             layers: true,
             cache: true,
         };
+        let changes = What {
+            changes: Some(Changes::Everything),
+            ..What::default()
+        };
+        let all = What {
+            transfers: Some(transfers),
+            opens: Some(Opens::All),
+            ..changes
+        };
         [
-            What::Transfers(transfers),
-            What::Opens { failed_only: false },
+            What::transfers(transfers),
+            What::opens(Opens::All),
+            changes,
+            all,
         ]
     }
 
@@ -332,7 +396,7 @@ mod tests {
                 let program = object.programs.get(hook.program);
                 let section = &program.expect(hook.program).section;
                 let on_function = !matches!(section, ProgramSection::RawTracePoint);
-                let is_known = FUNCTIONS.iter().any(|(name, _)| *name == hook.at);
+                let is_known = layout::functions().any(|name| name == hook.at);
                 assert_eq!(on_function, is_known, "{hook:?}");
             }
         }

@@ -1,13 +1,13 @@
 //! Where this kernel keeps what the programs read, and what it calls by the names
 //! that they are attached to.
 
-use iotrace_common::{ABSENT, Feature, Layout};
+use iotrace_common::{ABSENT, Feature, Layout, NameCall};
 
 use super::btf::Btf;
 
 /// Functions that are traced, and the arguments of each that the programs know, in all
 /// its forms.
-pub const FUNCTIONS: [(&str, &[&[&str]]); 19] = [
+pub const FUNCTIONS: [(&str, &[&[&str]]); 29] = [
     ("vfs_read", &[&["file", "buf", "count", "pos"]]),
     ("vfs_write", &[&["file", "buf", "count", "pos"]]),
     ("vfs_readv", &[VECTOR]),
@@ -49,7 +49,24 @@ pub const FUNCTIONS: [(&str, &[&[&str]]); 19] = [
     ("do_sys_openat2", &[&["dfd", "filename", "how"]]),
     ("do_open_execat", &[&["fd", "name", "flags"]]),
     ("do_handle_open", &[&["mountdirfd", "ufh", "open_flag"]]),
+    ("security_path_unlink", &[ENTRY]),
+    ("security_path_rmdir", &[ENTRY]),
+    ("security_path_mknod", &[&["dir", "dentry", "mode", "dev"]]),
+    ("security_path_mkdir", &[&["dir", "dentry", "mode"]]),
+    ("security_path_symlink", &[&["dir", "dentry", "old_name"]]),
+    (
+        "security_path_link",
+        &[&["old_dentry", "new_dir", "new_dentry"]],
+    ),
+    (
+        "security_path_rename",
+        &[&["old_dir", "old_dentry", "new_dir", "new_dentry", "flags"]],
+    ),
+    ("security_inode_free", &[&["inode"]]),
+    ("vfs_rename", &[&["rd"]]),
+    ("vfs_truncate", &[&["path", "length"]]),
 ];
+const ENTRY: &[&str] = &["dir", "dentry"];
 const VECTOR: &[&str] = &["file", "vec", "vlen", "pos", "flags"];
 const AIO: &[&str] = &["req", "iocb", "vectored", "compat"];
 const ITERATOR: &[&str] = &["file", "iter", "ppos", "flags"];
@@ -79,20 +96,25 @@ pub fn uring_complete(btf: &Btf) -> Option<UringComplete> {
 /// The kernel function behind the helper of that name (since 5.11).
 pub const TASK_BTF_HELPER: &str = "bpf_get_current_task_btf";
 
+/// Every function that is traced.
+pub fn functions() -> impl Iterator<Item = &'static str> {
+    let by_name = NameCall::ALL.into_iter().map(|call| call.function().0);
+    FUNCTIONS.into_iter().map(|(name, _)| name).chain(by_name)
+}
+
 /// Types and functions that are looked for in the BTF.
 pub fn wanted_names() -> impl Iterator<Item = &'static str> {
     let structs = Layout::FIELDS
         .iter()
         .filter_map(|(path, ..)| path.split('.').next());
-    let functions = FUNCTIONS.into_iter().map(|(name, _)| name);
     structs
-        .chain(functions)
+        .chain(functions())
         .chain([TASK_BTF_HELPER, URING_COMPLETE, "pt_regs"])
 }
 
 /// Type id of a function and its form. One that is there with other arguments must not be
 /// traced.
-pub fn check(btf: &Btf, name: &str, forms: &[&[&str]]) -> Result<(u32, usize), String> {
+pub fn check(btf: &Btf, name: &str, forms: &[&[&str]]) -> Traceable {
     let id = btf
         .function(name)
         .ok_or_else(|| format!("this kernel has no function {name}"))?;
@@ -108,17 +130,42 @@ pub fn check(btf: &Btf, name: &str, forms: &[&[&str]]) -> Result<(u32, usize), S
     Ok((id, form))
 }
 
+/// Type ids and forms of all functions, or why they can not be traced.
+pub fn check_all(btf: &Btf, layout: &Layout) -> Vec<(&'static str, Traceable)> {
+    let fixed = FUNCTIONS
+        .into_iter()
+        .map(|(name, forms)| (name, check(btf, name, forms)));
+    let by_name = NameCall::ALL.into_iter().map(|call| {
+        let (name, dentry) = call.function();
+        let id = btf
+            .function(name)
+            .ok_or_else(|| format!("this kernel has no function {name}"));
+        let known = layout.call_dentry[call as usize] != ABSENT;
+        let traceable = id.and_then(|id| {
+            known
+                .then_some((id, 0))
+                .ok_or_else(|| format!("{name} has no argument {dentry}"))
+        });
+        (name, traceable)
+    });
+    fixed.chain(by_name).collect()
+}
+
+/// Type id and form of a function, or why it can not be traced.
+pub type Traceable = Result<(u32, usize), String>;
+
 /// Registers that hold the number and the arguments of a system call as it
 /// returns, those that hold the arguments of a function as it begins, and the word
 /// that marks a 32-bit caller.
 #[cfg(target_arch = "x86_64")]
 pub mod arch {
     pub const NR: &str = "pt_regs.orig_ax";
-    pub const ARGUMENTS: [(&str, u32); 4] = [
+    pub const ARGUMENTS: [(&str, u32); 5] = [
         ("pt_regs.di", 0),
         ("pt_regs.si", 0),
         ("pt_regs.dx", 0),
         ("pt_regs.r10", 0),
+        ("pt_regs.r8", 0),
     ];
     pub const PARAMETERS: [(&str, u32); 3] =
         [("pt_regs.di", 0), ("pt_regs.si", 0), ("pt_regs.dx", 0)];
@@ -129,11 +176,12 @@ pub mod arch {
 pub mod arch {
     pub const NR: &str = "pt_regs.syscallno";
     // The first argument's register holds the result by then.
-    pub const ARGUMENTS: [(&str, u32); 4] = [
+    pub const ARGUMENTS: [(&str, u32); 5] = [
         ("pt_regs.orig_x0", 0),
         ("pt_regs.regs", 8),
         ("pt_regs.regs", 16),
         ("pt_regs.regs", 24),
+        ("pt_regs.regs", 32),
     ];
     pub const PARAMETERS: [(&str, u32); 3] = [
         ("pt_regs.regs", 0),
@@ -173,6 +221,15 @@ pub fn layout(btf: &Btf) -> (Layout, Vec<(&'static str, Feature)>) {
         *slot = btf.offset(path).map_or(ABSENT, |offset| offset + add);
     }
     layout.compat = btf.offset(arch::COMPAT.0).unwrap_or(ABSENT);
+    for call in NameCall::ALL {
+        let (function, dentry) = call.function();
+        let names = btf.arguments(function).unwrap_or_default();
+        if let Some(index) = names.iter().position(|name| name == dentry) {
+            // Arguments are words, and the result stands behind them.
+            layout.call_dentry[call as usize] = 8 * index as u32;
+            layout.call_result[call as usize] = 8 * names.len() as u32;
+        }
+    }
     (layout, missing)
 }
 

@@ -54,6 +54,9 @@ const LOG_DEBUG: u8 = 4;
 /// Files whose names are remembered as told, where there are any to tell.
 const NAMED_FILES: u32 = 16_384;
 
+/// Changes of names that can be under way.
+const BEGUN: u32 = 8_192;
+
 /// Running programs. Dropping it detaches and unloads all of them; so does the
 /// end of the process, however it comes, since nothing is pinned.
 pub struct Attached {
@@ -156,6 +159,8 @@ fn object_error(reason: Reason) -> Unavailable {
 fn load(request: &Request, plan: &Plan) -> Result<Ebpf, Unavailable> {
     let unless = |needed: bool, size: u32| if needed { size } else { 1 };
     let counted = request.what.is_counted();
+    let opens = request.what.opens.is_some();
+    let changes = request.what.changes.is_some();
     let kprobe = request
         .backend
         .is_none_or(|backend| backend == Backend::Kprobe);
@@ -177,11 +182,13 @@ fn load(request: &Request, plan: &Plan) -> Result<Ebpf, Unavailable> {
         )
         .map_max_entries("NAMED", unless(counted, NAMED_FILES))
         .map_max_entries("FILE_SCRATCH", unless(counted, Hook::COUNTING as u32))
-        .map_max_entries("OPEN_SCRATCH", unless(!counted, Hook::OPENING as u32))
+        .map_max_entries("OPEN_SCRATCH", unless(opens, Hook::OPENING as u32))
+        .map_max_entries("BEGUN", unless(changes && functions, BEGUN))
+        .map_max_entries("CHANGE_SCRATCH", unless(changes, Hook::CHANGING as u32))
         .map_max_entries("MARKS", unless(request.what.has_cache(), request.calls))
         .map_max_entries("REQUESTS", unless(functions && counted, request.calls))
         .map_max_entries("TRANSFERS", unless(kprobe && counted, request.calls))
-        .map_max_entries("OPENS", unless(kprobe && !counted, request.calls))
+        .map_max_entries("OPENS", unless(kprobe && opens, request.calls))
         .map_max_entries(
             "FOLLOWED",
             unless(request.follow, request.followed.saturating_add(1)),

@@ -31,7 +31,7 @@ pub use names::Names;
 pub use pinned::PinnedSet;
 pub use probe::{Trial, Trials};
 pub use reason::Reason;
-pub use request::{Backend, OwnTraffic, Request, Transfers, What, sizes};
+pub use request::{Backend, Changes, Opens, OwnTraffic, Request, Transfers, What, sizes};
 pub use ring::Ring;
 pub use system::{Lockdown, System};
 pub use types::VMLINUX_BTF;

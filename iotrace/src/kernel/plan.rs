@@ -4,8 +4,10 @@
 use iotrace_common::{ABSENT, Feature, Layout, SYSCALL_TABLE, Settings, Syscall};
 
 use super::{
-    layout::{FUNCTIONS, TASK_BTF_HELPER, UringComplete, arch, check, layout, uring_complete},
-    request::{Backend, Request, What},
+    layout::{
+        TASK_BTF_HELPER, Traceable, UringComplete, arch, check_all, layout, uring_complete,
+    },
+    request::{Backend, Opens, Request, What},
     types::{self, TypeFile},
 };
 use crate::error::Unavailable;
@@ -22,9 +24,6 @@ pub struct Plan {
     /// How the kernel tells completions of io_uring, if it does.
     uring: Option<UringComplete>,
 }
-
-/// Type id and form of a function, or why it can not be traced.
-pub type Traceable = Result<(u32, usize), String>;
 
 /// Makes the plan.
 pub fn plan(request: &Request) -> Result<Plan, Unavailable> {
@@ -51,10 +50,7 @@ pub fn plan(request: &Request) -> Result<Plan, Unavailable> {
         },
         uring,
         syscalls: syscalls(request.what),
-        functions: FUNCTIONS
-            .into_iter()
-            .map(|(name, forms)| (name, check(&btf, name, forms)))
-            .collect(),
+        functions: check_all(&btf, &layout),
     };
     plan.allows(request).map_err(bad)?;
     Ok(plan)
@@ -74,7 +70,7 @@ impl Plan {
 
     /// Whether what is wanted can be had on this kernel, or why not.
     pub fn allows(&self, request: &Request) -> Result<(), String> {
-        let opens = !request.what.is_counted();
+        let opens = request.what.opens.is_some();
         let needed = [
             (true, Feature::Core),
             (opens, Feature::Opens),
@@ -163,9 +159,9 @@ fn settings(request: &Request) -> Settings {
         } else {
             FILES_AND_DISKS
         },
-        failed_only: u32::from(request.what == What::Opens { failed_only: true }),
+        failed_only: u32::from(request.what.opens == Some(Opens::Failed)),
         compat_mask: arch::COMPAT.1,
-        opens: u32::from(!request.what.is_counted()),
+        changes: u32::from(request.what.changes.is_some()),
         reads: u32::from(reads),
         writes: u32::from(writes),
         // The kernel's types tell.
@@ -181,6 +177,33 @@ const SYS_IO_PGETEVENTS: libc::c_long = if cfg!(target_arch = "x86_64") {
 } else {
     292
 };
+
+/// System calls that change names or the size of a file.
+const CHANGES: &[(libc::c_long, Syscall)] = &[
+    #[cfg(target_arch = "x86_64")]
+    (libc::SYS_unlink, Syscall::Unlink),
+    #[cfg(target_arch = "x86_64")]
+    (libc::SYS_rmdir, Syscall::Rmdir),
+    #[cfg(target_arch = "x86_64")]
+    (libc::SYS_rename, Syscall::Rename),
+    #[cfg(target_arch = "x86_64")]
+    (libc::SYS_link, Syscall::Link),
+    #[cfg(target_arch = "x86_64")]
+    (libc::SYS_symlink, Syscall::Symlink),
+    #[cfg(target_arch = "x86_64")]
+    (libc::SYS_mkdir, Syscall::Mkdir),
+    #[cfg(target_arch = "x86_64")]
+    (libc::SYS_mknod, Syscall::Mknod),
+    (libc::SYS_unlinkat, Syscall::Unlinkat),
+    (libc::SYS_renameat, Syscall::Renameat),
+    (libc::SYS_renameat2, Syscall::Renameat2),
+    (libc::SYS_linkat, Syscall::Linkat),
+    (libc::SYS_symlinkat, Syscall::Symlinkat),
+    (libc::SYS_mkdirat, Syscall::Mkdirat),
+    (libc::SYS_mknodat, Syscall::Mknodat),
+    (libc::SYS_truncate, Syscall::Truncate),
+    (libc::SYS_ftruncate, Syscall::Ftruncate),
+];
 
 /// The running architecture's system calls.
 fn syscalls(what: What) -> [u8; SYSCALL_TABLE] {
@@ -223,17 +246,20 @@ fn syscalls(what: What) -> [u8; SYSCALL_TABLE] {
             table[*nr as usize] = *call as u8;
         }
     };
-    match what {
-        What::Transfers(transfers) => {
-            if transfers.read {
-                set(&reads);
-            }
-            if transfers.write {
-                set(&writes);
-            }
-            set(&both);
+    if let Some(transfers) = what.transfers {
+        if transfers.read {
+            set(&reads);
         }
-        What::Opens { .. } => set(&opens),
+        if transfers.write {
+            set(&writes);
+        }
+        set(&both);
+    }
+    if what.opens.is_some() {
+        set(&opens);
+    }
+    if what.changes.is_some() {
+        set(CHANGES);
     }
     table
 }
@@ -251,12 +277,12 @@ mod tests {
                 ("open_how.flags", Feature::Opens),
                 ("a.b", Feature::Deleted),
             ],
-            settings: settings(&request(What::Opens { failed_only: false })),
+            settings: settings(&request(What::opens(Opens::All))),
             uring: None,
             syscalls: [0; SYSCALL_TABLE],
             functions: Vec::new(),
         };
-        let transfers = What::Transfers(Transfers {
+        let transfers = What::transfers(Transfers {
             read: true,
             write: true,
             mapped: false,
@@ -264,7 +290,7 @@ mod tests {
             cache: false,
         });
         assert_eq!(plan.allows(&request(transfers)), Ok(()));
-        let refused = plan.allows(&request(What::Opens { failed_only: true }));
+        let refused = plan.allows(&request(What::opens(Opens::Failed)));
         assert_eq!(refused, Err("this kernel has no open_how.flags".to_owned()));
     }
 

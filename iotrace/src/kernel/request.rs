@@ -44,15 +44,32 @@ impl Backend {
 }
 
 /// What is to be reported.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum What {
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct What {
     /// Counted reads and writes.
-    Transfers(Transfers),
+    pub transfers: Option<Transfers>,
     /// Each open.
-    Opens {
-        /// Only those that failed.
-        failed_only: bool,
-    },
+    pub opens: Option<Opens>,
+    /// Each change of names, and each end of a file.
+    pub changes: Option<Changes>,
+}
+
+/// Which opens.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Opens {
+    /// All.
+    All,
+    /// Only those that failed.
+    Failed,
+}
+
+/// Changes of what.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Changes {
+    /// Of regular files.
+    Files,
+    /// Also of directories, links, devices and the like.
+    Everything,
 }
 
 /// Which reads and writes.
@@ -71,22 +88,41 @@ pub struct Transfers {
 }
 
 impl What {
+    /// Only reads and writes.
+    pub fn transfers(transfers: Transfers) -> Self {
+        Self {
+            transfers: Some(transfers),
+            ..Self::default()
+        }
+    }
+
+    /// Only opens.
+    pub fn opens(opens: Opens) -> Self {
+        Self {
+            opens: Some(opens),
+            ..Self::default()
+        }
+    }
+
     /// Whether reads and writes are counted.
     pub fn directions(self) -> (bool, bool) {
-        match self {
-            Self::Transfers(Transfers { read, write, .. }) => (read, write),
-            Self::Opens { .. } => (false, false),
-        }
+        let transfers = self.transfers;
+        transfers.map_or((false, false), |transfers| (transfers.read, transfers.write))
     }
 
     /// Whether it is of interest what moves between cache and storage.
     pub fn has_cache(self) -> bool {
-        matches!(self, Self::Transfers(Transfers { cache: true, .. }))
+        self.transfers.is_some_and(|transfers| transfers.cache)
     }
 
-    /// Whether operations are counted rather than told one by one.
+    /// Whether operations are counted.
     pub fn is_counted(self) -> bool {
-        matches!(self, Self::Transfers(_))
+        self.transfers.is_some()
+    }
+
+    /// Whether things are told one by one.
+    pub fn is_told(self) -> bool {
+        self.opens.is_some() || self.changes.is_some()
     }
 }
 

@@ -45,6 +45,15 @@ pub enum Way {
     Exec,
     /// Their interpreters and loaders, and programs that could not be executed.
     ExecLoader,
+    /// The files behind names that change: where they are not seen, there are only the names that
+    /// callers give.
+    ChangedFiles,
+    /// Changes of names by io_uring.
+    UringChanges,
+    /// The end of files that have no name any more.
+    Ends,
+    /// Changes of a file's size.
+    Truncations,
 }
 
 impl Way {
@@ -71,6 +80,10 @@ impl Way {
             Self::UringOpens => "io_uring_opens",
             Self::Exec => "exec",
             Self::ExecLoader => "exec_loader",
+            Self::ChangedFiles => "changed_files",
+            Self::UringChanges => "io_uring_changes",
+            Self::Ends => "ends",
+            Self::Truncations => "truncations",
         }
     }
 
@@ -97,20 +110,35 @@ impl Way {
             Self::UringOpens => "opens by io_uring",
             Self::Exec => "exec",
             Self::ExecLoader => "loaders and failed exec",
+            Self::ChangedFiles => "which file a changed name belongs to (only the caller's words)",
+            Self::UringChanges => "unlink and rename by io_uring",
+            Self::Ends => "the last close of files without a name",
+            Self::Truncations => "truncations",
         }
     }
 }
 
 /// Every way of `what`.
 pub(super) fn all(what: What) -> Vec<Way> {
-    match what {
-        What::Transfers(transfers) => {
-            let layers = transfers.layers.then_some(Way::Layers);
-            let cache = transfers.cache.then_some(Way::Cache);
-            TRANSFERS.into_iter().chain(layers).chain(cache).collect()
-        }
-        What::Opens { .. } => OPENS.into(),
+    let mut ways = Vec::new();
+    if let Some(transfers) = what.transfers {
+        ways.extend(TRANSFERS);
+        ways.extend(transfers.layers.then_some(Way::Layers));
+        ways.extend(transfers.cache.then_some(Way::Cache));
     }
+    if what.opens.is_some() {
+        ways.extend(OPENS);
+    }
+    if what.changes.is_some() {
+        ways.extend(CHANGES);
+    }
+    // Some are ways of several.
+    let mut seen = Vec::new();
+    ways.retain(|way| !seen.contains(way) && {
+        seen.push(*way);
+        true
+    });
+    ways
 }
 
 const TRANSFERS: [Way; 14] = [
@@ -136,6 +164,14 @@ const OPENS: [Way; 6] = [
     Way::UringSkipped,
     Way::Exec,
     Way::ExecLoader,
+    Way::Compat32,
+];
+
+const CHANGES: [Way; 5] = [
+    Way::ChangedFiles,
+    Way::UringChanges,
+    Way::Ends,
+    Way::Truncations,
     Way::Compat32,
 ];
 

@@ -7,7 +7,7 @@ use tokio::{
     time::{Instant, sleep_until},
 };
 
-use super::{EventSource, Status};
+use super::{EventSource, Status, joined::Joiner};
 use crate::{
     decode::{self, Record},
     error::Failure,
@@ -33,10 +33,13 @@ pub struct Live {
     ring: AsyncFd<Ring>,
     counters: Counters,
     names: Names,
+    joiner: Joiner,
     clock: Clock,
     host: Host,
     pace: Pace,
     counting: bool,
+    /// There is more in the ring than names.
+    telling: bool,
     has_command: bool,
     /// The ring was not empty when it was left.
     more: bool,
@@ -66,10 +69,12 @@ impl Live {
             ring: ring.map_err(|error| wait_error(error.into()))?,
             counters: Counters::new(&mut attached)?,
             names: Names::default(),
+            joiner: Joiner::default(),
             clock: Clock::new(),
             host,
             pace,
             counting: request.what.is_counted(),
+            telling: request.what.is_told(),
             has_command: request.follow,
             more: false,
             due: None,
@@ -80,7 +85,7 @@ impl Live {
     }
 
     fn drain(&mut self, limit: usize, events: &mut Vec<Event>) {
-        let (names, clock) = (&mut self.names, &self.clock);
+        let (names, joiner, clock) = (&mut self.names, &mut self.joiner, &self.clock);
         self.more = self
             .ring
             .get_mut()
@@ -91,9 +96,23 @@ impl Live {
                 }) => names.learn(file, path),
                 // Counted as `read_failed`.
                 Ok(Record::Name { path: None, .. }) => {}
-                Ok(Record::Open(mut open)) => {
+                Ok(Record::Open {
+                    mut open,
+                    cancelled,
+                }) => {
                     open.time = clock.real(open.time);
+                    joiner.open(&mut open, cancelled);
                     events.push(Event::Open(open));
+                }
+                Ok(Record::From(begun)) => joiner.begin(begun),
+                Ok(Record::Change {
+                    mut change,
+                    begun_ns,
+                    cancelled,
+                }) => {
+                    change.time = clock.real(change.time);
+                    joiner.change(&mut change, begun_ns, cancelled);
+                    events.push(Event::Change(change));
                 }
                 // The object is built with this program: this is a bug, not a loss.
                 Err(error) => log::error!("the kernel sent what can not be read: {error}"),
@@ -167,7 +186,7 @@ impl EventSource for Live {
             () = sleep_until(look.min(self.next_tick)) => {}
         }
         let now = Instant::now();
-        if now < self.next_tick || !self.counting && self.is_before_tick() {
+        if now < self.next_tick || self.telling && self.is_before_tick() {
             self.drain(BATCH, events);
             return Ok(Status::More);
         }

@@ -10,7 +10,7 @@ use crate::{
     event::{Open, Opened},
     filter::NameFilter,
     flags,
-    kernel::{self, PinnedSet, Request, What, sizes},
+    kernel::{self, Opens, PinnedSet, Request, What, sizes},
     output::one_line,
 };
 
@@ -112,9 +112,11 @@ pub struct Config {
 impl OpensArgs {
     /// What the kernel side has to do.
     pub fn request(&self) -> Result<Request, Error> {
-        let what = What::Opens {
-            failed_only: self.failed,
-        };
+        let what = What::opens(if self.failed {
+            Opens::Failed
+        } else {
+            Opens::All
+        });
         let ring_kib = match self.buffer_pages {
             Some(pages) => pages.saturating_mul(4),
             None => self.ring_kib,

@@ -88,7 +88,7 @@ impl View for Opens {
                 }
                 Ok(())
             }
-            Event::Io(_) => Ok(()),
+            Event::Io(_) | Event::Change(_) => Ok(()),
         }
     }
 

@@ -144,7 +144,7 @@ pub struct Config {
 impl TopArgs {
     /// What the kernel side has to do.
     pub fn request(&self) -> Result<Request, Error> {
-        let what = What::Transfers(Transfers {
+        let what = What::transfers(Transfers {
             read: !self.trace.write_only,
             write: !self.trace.read_only,
             mapped: self.mmap,

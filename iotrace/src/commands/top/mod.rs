@@ -90,7 +90,7 @@ impl View for Top {
         match event {
             Event::Io(io) => self.fold.add(io),
             Event::Tick(tick) => self.tick(&tick, out)?,
-            Event::Open(_) => {}
+            Event::Open(_) | Event::Change(_) => {}
         }
         Ok(())
     }

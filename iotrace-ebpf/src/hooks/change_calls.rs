@@ -1,0 +1,201 @@
+//! Backends `kprobe` and `syscall`: changes of names, by the system calls that make them. The
+//! names are those that the caller gave; the files behind them are not known.
+
+use aya_ebpf::{macros::raw_tracepoint, programs::RawTracePointContext};
+use iotrace_common::{Change, Hook, Loss, Syscall};
+
+use super::end;
+use crate::{
+    change::{self, Facts, Where},
+    claim::AT_FDCWD,
+    descriptor,
+    file,
+    filter,
+    kernel::{self, Probe, Ptr, Read, offset},
+};
+
+// Types of files (include/uapi/linux/stat.h).
+const S_IFMT: u32 = 0o170_000;
+const S_IFLNK: u32 = 0o120_000;
+const S_IFDIR: u32 = 0o040_000;
+const S_IFREG: u32 = 0o100_000;
+
+/// Remove a directory, not a file (include/uapi/linux/fcntl.h).
+const AT_REMOVEDIR: u64 = 0x200;
+/// The file is that of the descriptor (include/uapi/linux/fcntl.h).
+const AT_EMPTY_PATH: u64 = 0x1000;
+
+/// `TP_PROTO(struct pt_regs *regs, long ret)`
+#[raw_tracepoint(tracepoint = "sys_exit")]
+pub fn change_return(ctx: RawTracePointContext) -> u32 {
+    // SAFETY: the first argument is the saved registers, the second the result.
+    end(&ctx, Hook::Change, unsafe { returned(ctx.arg(0), ctx.arg(1)) })
+}
+
+/// A name as an argument.
+#[derive(Clone, Copy)]
+struct Named {
+    dirfd: i32,
+    name: Ptr,
+}
+
+impl Named {
+    fn plain(name: u64) -> Self {
+        Self::at(AT_FDCWD as u64, name)
+    }
+
+    fn at(dirfd: u64, name: u64) -> Self {
+        Self {
+            dirfd: dirfd as i32,
+            name: name as Ptr,
+        }
+    }
+}
+
+/// What a call did.
+struct Call {
+    what: Change,
+    /// Type of the file, where it is known.
+    mode: u32,
+    /// The name before.
+    from: Option<Named>,
+    name: Named,
+    value: u64,
+    /// The descriptor that it was done by.
+    fd: Option<u32>,
+}
+
+#[inline(always)]
+unsafe fn returned(regs: Ptr, result: i64) -> Result<(), Loss> {
+    // SAFETY: registers at offsets from BTF.
+    let kind = unsafe { kernel::call_kind(regs) }?;
+    if !Syscall::is_change(kind) || result != 0 || kernel::is_compat()? {
+        return Ok(());
+    }
+    let Some(task) = filter::caller::<Probe>() else {
+        return Ok(());
+    };
+    // SAFETY: likewise.
+    let call = unsafe { call(regs, kind) }?;
+    if call.mode != 0 && !filter::admits_type(call.mode) {
+        return Ok(());
+    }
+    let begun_ns = change::now();
+    if let Some(from) = call.from {
+        let facts = Facts::unknown(Change::From, begun_ns, call.mode);
+        let at = Where::Claimed {
+            dirfd: from.dirfd,
+            name: from.name,
+        };
+        change::tell(Hook::Change, &task, &facts, at)?;
+    }
+    let mut facts = Facts {
+        value: call.value,
+        ..Facts::unknown(call.what, begun_ns, call.mode)
+    };
+    let mut at = Where::Claimed {
+        dirfd: call.name.dirfd,
+        name: call.name.name,
+    };
+    if let Some(fd) = call.fd {
+        // SAFETY: probe reads check the address.
+        let (inode, place) = unsafe {
+            let address = descriptor::address(fd)?;
+            (file::inode::<Probe>(address)?, file::place(address)?)
+        };
+        facts.file = inode;
+        if !filter::admits_type(inode.mode) {
+            return Ok(());
+        }
+        if call.name.name.is_null() {
+            at = Where::At(place);
+        }
+    }
+    change::tell(Hook::Change, &task, &facts, at)
+}
+
+#[inline(always)]
+unsafe fn call(regs: Ptr, kind: u8) -> Result<Call, Loss> {
+    // SAFETY: registers at offsets from BTF.
+    let [first, second, third, fourth, fifth] = unsafe {
+        [
+            Probe::load::<u64>(regs, offset!(regs_arg[0]))?,
+            Probe::load::<u64>(regs, offset!(regs_arg[1]))?,
+            Probe::load::<u64>(regs, offset!(regs_arg[2]))?,
+            Probe::load::<u64>(regs, offset!(regs_arg[3]))?,
+            Probe::load::<u64>(regs, offset!(regs_arg[4]))?,
+        ]
+    };
+    let of = |what, mode, name| Call {
+        what,
+        mode,
+        from: None,
+        name,
+        value: 0,
+        fd: None,
+    };
+    let moved = |what, from, name, value| Call {
+        from: Some(from),
+        value,
+        ..of(what, 0, name)
+    };
+    // `mknod` makes a regular file when it is not told a type.
+    let made = |mode: u64| match mode as u32 & S_IFMT {
+        0 => S_IFREG,
+        bits => bits,
+    };
+    let is = |call: Syscall| kind == call as u8;
+    Ok(if is(Syscall::Unlink) {
+        of(Change::Unlink, 0, Named::plain(first))
+    } else if is(Syscall::Unlinkat) {
+        let name = Named::at(first, second);
+        if third & AT_REMOVEDIR != 0 {
+            of(Change::Rmdir, S_IFDIR, name)
+        } else {
+            of(Change::Unlink, 0, name)
+        }
+    } else if is(Syscall::Rmdir) {
+        of(Change::Rmdir, S_IFDIR, Named::plain(first))
+    } else if is(Syscall::Rename) {
+        moved(Change::Rename, Named::plain(first), Named::plain(second), 0)
+    } else if is(Syscall::Renameat) || is(Syscall::Renameat2) {
+        let flags = if is(Syscall::Renameat2) { fifth } else { 0 };
+        let (from, to) = (Named::at(first, second), Named::at(third, fourth));
+        moved(Change::Rename, from, to, flags & 0xffff_ffff)
+    } else if is(Syscall::Link) {
+        moved(Change::Link, Named::plain(first), Named::plain(second), 0)
+    } else if is(Syscall::Linkat) {
+        let (from, to) = (Named::at(first, second), Named::at(third, fourth));
+        if fifth & AT_EMPTY_PATH != 0 {
+            Call {
+                fd: Some(first as u32),
+                ..of(Change::Link, 0, to)
+            }
+        } else {
+            moved(Change::Link, from, to, 0)
+        }
+    } else if is(Syscall::Symlink) {
+        of(Change::Create, S_IFLNK, Named::plain(second))
+    } else if is(Syscall::Symlinkat) {
+        of(Change::Create, S_IFLNK, Named::at(second, third))
+    } else if is(Syscall::Mkdir) {
+        of(Change::Create, S_IFDIR, Named::plain(first))
+    } else if is(Syscall::Mkdirat) {
+        of(Change::Create, S_IFDIR, Named::at(first, second))
+    } else if is(Syscall::Mknod) {
+        of(Change::Create, made(second), Named::plain(first))
+    } else if is(Syscall::Mknodat) {
+        of(Change::Create, made(third), Named::at(first, second))
+    } else if is(Syscall::Truncate) {
+        Call {
+            value: second,
+            ..of(Change::Truncate, 0, Named::plain(first))
+        }
+    } else {
+        Call {
+            value: second,
+            fd: Some(first as u32),
+            ..of(Change::Truncate, 0, Named::plain(0))
+        }
+    })
+}

@@ -1,0 +1,598 @@
+//! The lives of files. Pure: no clock, no I/O.
+
+use std::collections::HashMap;
+
+use bytes::Bytes;
+
+use super::patterns::Patterns;
+use crate::{
+    event::{Change, Changed, FileId, FilePath, FileType, Io, Open, Opened, Thread, Time},
+    filter::NameFilter,
+};
+
+/// A file, as far as it is known.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+enum Key {
+    /// By what makes it this one.
+    File(FileId),
+    /// By its name only.
+    Name(Bytes),
+}
+
+/// How a life ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum End {
+    /// Its last name was removed, and nobody had it open.
+    Unlink,
+    /// Another file was renamed to its name.
+    Replaced,
+    /// It had no name any more, and the last who had it open closed it.
+    LastClose,
+}
+
+impl End {
+    /// In NDJSON.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Unlink => "unlink",
+            Self::Replaced => "replaced",
+            Self::LastClose => "last_close",
+        }
+    }
+}
+
+/// What is known of a file that lives, or has lived.
+#[derive(Clone, Debug)]
+pub struct Life {
+    /// The file, if it is known.
+    pub file: Option<FileId>,
+    /// Its kind.
+    pub file_type: FileType,
+    /// Its last name.
+    pub path: Option<FilePath>,
+    /// When and by whom it was made, if iotrace saw it.
+    pub created: Option<(Time, Thread)>,
+    /// Bytes written; `None` when some may have been missed.
+    pub write_bytes: Option<u64>,
+    /// Bytes read, likewise.
+    pub read_bytes: Option<u64>,
+    /// Opens, likewise.
+    pub opens: Option<u64>,
+    /// How often it was cut to nothing.
+    pub truncates: u64,
+    /// Bytes written that never went to storage, when known.
+    pub cancelled_bytes: Option<u64>,
+    /// Of one that was made.
+    pattern: Option<usize>,
+    /// Names that it is known to have.
+    names: u32,
+    /// It has lost its last name, and is still open.
+    leaving: Option<Leaving>,
+}
+
+#[derive(Clone, Debug)]
+struct Leaving {
+    end: End,
+    thread: Thread,
+    held: bool,
+}
+
+/// A life that has ended.
+#[derive(Clone, Debug)]
+pub struct Ended {
+    /// The life.
+    pub life: Life,
+    /// When it ended.
+    pub time: Time,
+    /// By whom.
+    pub thread: Thread,
+    /// How.
+    pub end: End,
+    /// The kernel let go of it before the name was heard to have been removed.
+    is_guess: bool,
+}
+
+impl Ended {
+    /// How long it lived, if its begin was seen.
+    pub fn lifetime_ns(&self) -> Option<u64> {
+        let (created, _) = self.life.created.as_ref()?;
+        Some(self.time.0.saturating_sub(created.0))
+    }
+}
+
+/// All lives.
+pub struct Lives {
+    names: NameFilter,
+    /// Most files that are followed.
+    most: usize,
+    /// The kernel tells when the last who used a file lets go of it.
+    pub ends_seen: bool,
+    living: HashMap<Key, Life>,
+    /// What ended in this interval. Its I/O comes with the tick.
+    ended: HashMap<Key, Ended>,
+    /// Likewise, of files that iotrace had never seen.
+    strangers: Vec<Ended>,
+    /// Files by name.
+    by_name: HashMap<Bytes, Key>,
+    /// Sums by pattern.
+    pub patterns: Patterns,
+    /// Files made that found no room.
+    pub untracked: u64,
+}
+
+impl Lives {
+    /// Nothing seen yet.
+    pub fn new(names: NameFilter, most: usize) -> Self {
+        Self {
+            names,
+            most,
+            ends_seen: false,
+            living: HashMap::new(),
+            ended: HashMap::new(),
+            strangers: Vec::new(),
+            by_name: HashMap::new(),
+            patterns: Patterns::default(),
+            untracked: 0,
+        }
+    }
+
+    /// Files that are followed now.
+    pub fn count(&self) -> usize {
+        self.living.len() + self.ended.len() + self.strangers.len()
+    }
+
+    /// Takes in an open.
+    pub fn open(&mut self, open: Open) {
+        let Opened::Ok { file, created, .. } = open.result else {
+            return;
+        };
+        let Some((file, file_type)) = file else {
+            // Closed by another thread before anyone could look.
+            self.untracked += u64::from(open.flags & libc::O_CREAT as u64 != 0);
+            return;
+        };
+        let key = Key::File(file);
+        if created == Some(true) {
+            self.birth(key, open.time, open.thread, file_type, open.path, 1);
+            return;
+        }
+        self.meet(&key, file_type, open.path.as_ref());
+        let Some(life) = self.living.get_mut(&key) else {
+            return;
+        };
+        life.truncates += u64::from(open.flags & libc::O_TRUNC as u64 != 0);
+        if let Some(opens) = &mut life.opens {
+            *opens += 1;
+        }
+        if let Some(place) = life.pattern {
+            let pattern = self.patterns.at(place);
+            pattern.opens += 1;
+            pattern.changed = true;
+        }
+        self.cancel(&key, open.cancelled_bytes);
+    }
+
+    /// Takes in what a thread did with a file.
+    pub fn io(&mut self, io: &Io) {
+        if io.lower {
+            return;
+        }
+        let key = Key::File(io.file);
+        if !self.ended.contains_key(&key) {
+            self.meet(&key, io.file_type, io.path.as_deref());
+        }
+        let ended = self.ended.get_mut(&key).map(|ended| &mut ended.life);
+        let Some(life) = ended.or_else(|| self.living.get_mut(&key)) else {
+            return;
+        };
+        let (read, written) = (io.counts.read_bytes, io.counts.write_bytes);
+        for (sum, bytes) in [(&mut life.read_bytes, read), (&mut life.write_bytes, written)] {
+            *sum = sum.map(|sum| sum.saturating_add(bytes));
+        }
+        if let Some(place) = life.pattern {
+            let pattern = self.patterns.at(place);
+            pattern.read_bytes = pattern.read_bytes.saturating_add(read);
+            pattern.write_bytes = pattern.write_bytes.saturating_add(written);
+            pattern.changed = true;
+        }
+    }
+
+    /// Takes in a change.
+    pub fn change(&mut self, change: Change) {
+        let key = self.key(change.file, change.path.as_ref());
+        match &change.what {
+            Changed::Create => {
+                let file_type = change.file_type.unwrap_or(FileType::Regular);
+                if let Some(key) = key.or_else(|| name(change.path.as_ref()).map(Key::Name)) {
+                    self.birth(key, change.time, change.thread, file_type, change.path, 0);
+                }
+            }
+            Changed::Link { from } => {
+                let key = self.key(change.file, from.as_ref());
+                if let (Some(key), Some(path)) = (key, change.path) {
+                    self.named(&key, path);
+                }
+            }
+            Changed::Unlink | Changed::Rmdir => {
+                let cancelled = change.cancelled_bytes;
+                let gone = self.unnamed(key, change, End::Unlink);
+                self.cancel_any(gone, cancelled);
+            }
+            Changed::Rename {
+                from,
+                other,
+                exchange,
+            } => {
+                let key = self.key(change.file, from.as_ref());
+                let other = self.key(*other, change.path.as_ref());
+                let (from, exchange) = (from.clone(), *exchange);
+                self.renamed(key, other, from, exchange, change);
+            }
+            Changed::Truncate { length } => {
+                if let Some(life) = key.as_ref().and_then(|key| self.living.get_mut(key)) {
+                    life.truncates += u64::from(*length == 0);
+                }
+                self.cancel_any(key, change.cancelled_bytes);
+            }
+            Changed::Free => self.freed(change),
+        }
+    }
+
+    /// Ends an interval: what ended in it, in order. What ended later waits, because it may have
+    /// been written to in the next one too; unless there is none.
+    pub fn tick(&mut self, until: Option<Time>) -> Vec<Ended> {
+        let is_due = |ended: &Ended| until.is_none_or(|until| ended.time <= until);
+        let due = self.ended.iter().filter(|(_, ended)| is_due(ended));
+        let due: Vec<Key> = due.map(|(key, _)| key.clone()).collect();
+        let mut lives: Vec<Ended> = Vec::new();
+        for key in due {
+            if let Some(ended) = self.ended.remove(&key) {
+                self.forget_name(ended.life.path.as_ref(), &key);
+                lives.push(ended);
+            }
+        }
+        lives.extend(self.strangers.extract_if(.., |ended| is_due(ended)));
+        lives.retain(|ended| self.names.admits(&ended.thread, ended.life.path.as_ref())
+            || ended.life.pattern.is_some());
+        for ended in &lives {
+            self.settle(ended);
+        }
+        lives.sort_by_key(|ended| ended.time);
+        lives
+    }
+
+    /// Adds an ended life to its pattern.
+    fn settle(&mut self, ended: &Ended) {
+        let life = &ended.life;
+        let place = match life.pattern {
+            Some(place) => place,
+            None => {
+                let path = life.path.as_ref().map(|path| &path.bytes[..]);
+                let place = self.patterns.of(path.unwrap_or(b"?"));
+                let pattern = self.patterns.at(place);
+                pattern.opens += life.opens.unwrap_or(0);
+                pattern.read_bytes += life.read_bytes.unwrap_or(0);
+                pattern.write_bytes += life.write_bytes.unwrap_or(0);
+                if let Some(bytes) = life.cancelled_bytes {
+                    pattern.cancel(bytes);
+                }
+                place
+            }
+        };
+        self.patterns.at(place).end(&ended.thread, ended.lifetime_ns());
+    }
+
+    /// The key of a file, by what is known of it.
+    fn key(&self, file: Option<FileId>, path: Option<&FilePath>) -> Option<Key> {
+        let by_name = || self.by_name.get(&name(path)?).cloned();
+        file.map(Key::File).or_else(by_name)
+    }
+
+    /// A file was made.
+    fn birth(
+        &mut self,
+        key: Key,
+        time: Time,
+        thread: Thread,
+        file_type: FileType,
+        path: Option<FilePath>,
+        opens: u64,
+    ) {
+        if !self.names.admits(&thread, path.as_ref()) {
+            return;
+        }
+        if self.count() >= self.most {
+            self.untracked += 1;
+            return;
+        }
+        let place = self.patterns.of(path.as_ref().map_or(b"?", |path| &path.bytes));
+        let pattern = self.patterns.at(place);
+        pattern.create(&thread, time);
+        pattern.opens += opens;
+        let is_named = path.as_ref().is_some_and(|path| !path.deleted);
+        if is_named && let Some(name) = name(path.as_ref()) {
+            self.by_name.insert(name, key.clone());
+        }
+        let life = Life {
+            file: file(&key),
+            file_type,
+            path,
+            created: Some((time, thread)),
+            write_bytes: Some(0),
+            read_bytes: Some(0),
+            opens: Some(opens),
+            truncates: 0,
+            cancelled_bytes: None,
+            pattern: Some(place),
+            names: u32::from(is_named),
+            leaving: None,
+        };
+        self.living.insert(key, life);
+    }
+
+    /// A file that was there before is touched. Half of the room is for such files: then it can be
+    /// told what was done to them, should they be removed.
+    fn meet(&mut self, key: &Key, file_type: FileType, path: Option<&FilePath>) {
+        if self.living.contains_key(key) {
+            return;
+        }
+        let is_stranger = path.is_some_and(|path| path.deleted);
+        if is_stranger || self.count() >= self.most / 2 {
+            return;
+        }
+        let name = name(path);
+        // One that was made without being opened is known by its name so far.
+        let known = name.as_ref().map(|name| Key::Name(name.clone()));
+        let mut life = known
+            .and_then(|known| self.living.remove(&known))
+            .unwrap_or_else(|| Life {
+                read_bytes: Some(0),
+                write_bytes: Some(0),
+                opens: Some(0),
+                names: 1,
+                ..stranger(None, file_type, path.cloned())
+            });
+        life.file = file(key);
+        if let Some(name) = name {
+            self.by_name.insert(name, key.clone());
+        }
+        self.living.insert(key.clone(), life);
+    }
+
+    /// A file got a name.
+    fn named(&mut self, key: &Key, path: FilePath) {
+        let Some(life) = self.living.get_mut(key) else {
+            return;
+        };
+        life.names += 1;
+        if let Some(name) = name(Some(&path)) {
+            self.by_name.insert(name, key.clone());
+        }
+        // One that had none.
+        if life.path.as_ref().is_none_or(|path| path.deleted) {
+            life.path = Some(path);
+        }
+    }
+
+    /// A file lost a name. Returns the file.
+    fn unnamed(&mut self, key: Option<Key>, change: Change, end: End) -> Option<Key> {
+        let name = name(change.path.as_ref());
+        if let Some(name) = &name {
+            self.by_name.remove(name);
+        }
+        let Some(key) = key else {
+            // Nothing is known of it but that it is gone.
+            let file_type = change.file_type.unwrap_or(FileType::Regular);
+            let life = stranger(None, file_type, change.path.clone());
+            self.strangers.push(ended(life, &change, end));
+            return None;
+        };
+        if let Some(ended) = self.ended.get_mut(&key) {
+            if ended.is_guess {
+                (ended.end, ended.is_guess) = (end, false);
+            }
+            return Some(key);
+        }
+        if change.links.is_some_and(|links| links > 0) {
+            if let Some(life) = self.living.get_mut(&key) {
+                life.names = life.names.saturating_sub(1);
+            }
+            return Some(key);
+        }
+        let mut life = self.living.remove(&key).unwrap_or_else(|| {
+            let file_type = change.file_type.unwrap_or(FileType::Regular);
+            stranger(file(&key), file_type, None)
+        });
+        life.names = life.names.saturating_sub(1);
+        // It may have names that nobody told of; here are those that somebody did.
+        if change.links.is_none() && life.names > 0 {
+            self.living.insert(key.clone(), life);
+            return Some(key);
+        }
+        if change.path.is_some() && end != End::Replaced || life.path.is_none() {
+            life.path = change.path.clone();
+        }
+        if self.ends_seen && life.file.is_some() {
+            life.leaving = Some(Leaving {
+                end,
+                held: change.held || change.links.is_none(),
+                thread: change.thread,
+            });
+            self.living.insert(key.clone(), life);
+        } else {
+            self.ended.insert(key.clone(), ended(life, &change, end));
+        }
+        Some(key)
+    }
+
+    fn renamed(
+        &mut self,
+        key: Option<Key>,
+        other: Option<Key>,
+        from: Option<FilePath>,
+        exchange: bool,
+        change: Change,
+    ) {
+        let old = name(from.as_ref());
+        let new = name(change.path.as_ref());
+        let path = change.path.clone();
+        if exchange {
+            if let (Some(other), Some(old)) = (&other, &old) {
+                self.by_name.insert(old.clone(), other.clone());
+                self.moved(other, from);
+            }
+        } else {
+            if let Some(old) = &old {
+                self.by_name.remove(old);
+            }
+            // A rename between two names of one file does nothing.
+            if let Some(other) = other.filter(|other| Some(other) != key.as_ref()) {
+                let cancelled = change.cancelled_bytes;
+                let replaced = Change {
+                    // Of the one that was renamed.
+                    links: change.file.is_some().then_some(0),
+                    ..change
+                };
+                let gone = self.unnamed(Some(other), replaced, End::Replaced);
+                self.cancel_any(gone, cancelled);
+            }
+        }
+        if let (Some(key), Some(new)) = (key, new) {
+            self.by_name.insert(new, key.clone());
+            self.moved(&key, path);
+        }
+    }
+
+    fn moved(&mut self, key: &Key, path: Option<FilePath>) {
+        if let Some(life) = self.living.get_mut(key) {
+            life.path = path;
+        }
+    }
+
+    /// The last who used a file without a name let go of it.
+    fn freed(&mut self, change: Change) {
+        let Some(file) = change.file else {
+            return;
+        };
+        let key = Key::File(file);
+        let Some(mut life) = self.living.remove(&key) else {
+            return;
+        };
+        let mut gone = match life.leaving.take() {
+            // Who removed it ended it.
+            Some(leaving) if !leaving.held => Ended {
+                life,
+                time: change.time,
+                thread: leaving.thread,
+                end: leaving.end,
+                is_guess: false,
+            },
+            Some(_) => ended(life, &change, End::LastClose),
+            // Never had a name, or it has just been removed by a call that has not returned.
+            None => Ended {
+                is_guess: true,
+                ..ended(life, &change, End::LastClose)
+            },
+        };
+        if gone.life.path.is_none() {
+            gone.life.path = change.path.clone();
+        }
+        self.ended.insert(key.clone(), gone);
+        self.cancel(&key, change.cancelled_bytes);
+    }
+
+    fn cancel_any(&mut self, key: Option<Key>, bytes: Option<u64>) {
+        match key {
+            Some(key) => self.cancel(&key, bytes),
+            None => {
+                if let (Some(ended), Some(bytes)) = (self.strangers.last_mut(), bytes) {
+                    ended.life.cancelled_bytes = Some(bytes);
+                }
+            }
+        }
+    }
+
+    /// Bytes of a file were dropped before they were written.
+    fn cancel(&mut self, key: &Key, bytes: Option<u64>) {
+        let ended = self.ended.get_mut(key).map(|ended| &mut ended.life);
+        let life = ended.or_else(|| self.living.get_mut(key));
+        let (Some(life), Some(bytes)) = (life, bytes) else {
+            return;
+        };
+        *life.cancelled_bytes.get_or_insert_default() += bytes;
+        if let Some(place) = life.pattern {
+            self.patterns.at(place).cancel(bytes);
+        }
+    }
+
+    fn forget_name(&mut self, path: Option<&FilePath>, key: &Key) {
+        if let Some(name) = name(path)
+            && self.by_name.get(&name) == Some(key)
+        {
+            self.by_name.remove(&name);
+        }
+    }
+}
+
+/// A life that nothing is known of.
+fn stranger(file: Option<FileId>, file_type: FileType, path: Option<FilePath>) -> Life {
+    Life {
+        file,
+        file_type,
+        path,
+        created: None,
+        write_bytes: None,
+        read_bytes: None,
+        opens: None,
+        truncates: 0,
+        cancelled_bytes: None,
+        pattern: None,
+        names: 0,
+        leaving: None,
+    }
+}
+
+fn ended(life: Life, change: &Change, end: End) -> Ended {
+    Ended {
+        life,
+        time: change.time,
+        thread: change.thread.clone(),
+        end,
+        is_guess: false,
+    }
+}
+
+fn file(key: &Key) -> Option<FileId> {
+    match key {
+        Key::File(file) => Some(*file),
+        Key::Name(_) => None,
+    }
+}
+
+/// A name by which a file can be found again. What a caller said may have detours.
+fn name(path: Option<&FilePath>) -> Option<Bytes> {
+    let path = path.filter(|path| !path.cut && !path.bytes.is_empty())?;
+    let has_detours = path.claimed
+        && path
+            .bytes
+            .split(|byte| *byte == b'/')
+            .skip(1)
+            .any(|part| part.is_empty() || part == b"." || part == b"..");
+    if !has_detours {
+        return Some(path.bytes.clone());
+    }
+    let mut parts: Vec<&[u8]> = Vec::new();
+    for part in path.bytes.split(|byte| *byte == b'/') {
+        match part {
+            b"" | b"." => {}
+            b".." => _ = parts.pop(),
+            part => parts.push(part),
+        }
+    }
+    let mut name = Vec::with_capacity(path.bytes.len());
+    for part in parts {
+        name.push(b'/');
+        name.extend_from_slice(part);
+    }
+    Some(name.into())
+}
