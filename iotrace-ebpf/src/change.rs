@@ -30,15 +30,17 @@ pub struct Begun {
     /// Entry that is changed.
     pub dentry: u64,
     pub begun_ns: u64,
-    /// Inode that loses a name by it, 0 for none.
+    /// Entry of the file that loses a name by it.
+    pub victim: u64,
+    /// Its inode, 0 for none.
     pub inode: u64,
     pub file: FileId,
     pub mode: u32,
-    /// The inode is in use by others.
-    pub held: u32,
+    /// (No padding, which the verifier would take for memory that is not initialised.)
+    pub pad: u32,
 }
 
-const _: () = assert!(size_of::<Begun>() == 56);
+const _: () = assert!(size_of::<Begun>() == 64);
 
 /// What is told of a change, beside where.
 #[derive(Clone, Copy)]
@@ -94,10 +96,7 @@ pub enum Where {
     /// At this entry.
     At(Place),
     /// Where the caller said.
-    Claimed {
-        dirfd: i32,
-        name: Ptr,
-    },
+    Claimed { dirfd: i32, name: Ptr },
     /// Not told.
     Nowhere,
 }
@@ -153,7 +152,13 @@ pub fn tell(hook: Hook, task: &Task, facts: &Facts, at: Where) -> Result<(), Los
             Where::At(place) => Some(place),
             Where::Claimed { dirfd, name } => {
                 let flags = &raw mut (*head).flags;
-                claim::put(hook, Claimed { path, len, flags }, dirfd, Name::User(name), 0)
+                claim::put(
+                    hook,
+                    Claimed { path, len, flags },
+                    dirfd,
+                    Name::User(name),
+                    0,
+                )
             }
             Where::Nowhere => None,
         };
@@ -175,27 +180,22 @@ pub fn begin(task: &Task, mnt: Ptr, dentry: Ptr, victim: Option<Ptr>) -> Result<
         mnt: mnt as u64,
         dentry: dentry as u64,
         begun_ns,
+        victim: 0,
         inode: 0,
         file: NOBODY,
         mode: 0,
-        held: 0,
+        pad: 0,
     };
     if let Some(victim) = victim {
-        // SAFETY: members of dentry.
-        let (inode, users) = unsafe {
-            (
-                Probe::load::<Ptr>(victim, offset!(dentry_inode))?,
-                Probe::load::<u32>(victim, offset!(dentry_count))?,
-            )
-        };
+        // SAFETY: a member of dentry.
+        let inode: Ptr = unsafe { Probe::load(victim, offset!(dentry_inode)) }?;
+        begun.victim = victim as u64;
         if !inode.is_null() {
             // SAFETY: the entry's inode.
             let found = unsafe { file::inode_at::<Probe>(inode) }?;
             begun.inode = inode as u64;
             begun.file = found.id;
             begun.mode = found.mode;
-            // Who changes it is one of them.
-            begun.held = u32::from(users > 1);
         }
     }
     BEGUN
@@ -240,8 +240,20 @@ impl Begun {
         unsafe { Probe::load(self.inode as Ptr, offset!(inode_links)) }.unwrap_or(ABSENT)
     }
 
-    /// The mark that somebody uses it.
-    pub fn flags(&self) -> u32 {
-        if self.held != 0 { path_flag::HELD } else { 0 }
+    /// Whether somebody has the file open that lost its name, as a bit of `path_flag`: then the
+    /// entry of an unlinked file keeps its inode (`d_delete`, fs/dcache.c), and that of one that
+    /// was replaced has more users than the caller.
+    #[inline(always)]
+    pub fn held(&self, is_replaced: bool) -> u32 {
+        let victim = self.victim as Ptr;
+        // SAFETY: members of dentry, which the caller holds.
+        let held = unsafe {
+            if is_replaced {
+                Probe::load::<u32>(victim, offset!(dentry_count)).unwrap_or(0) > 1
+            } else {
+                Probe::load::<u64>(victim, offset!(dentry_inode)).unwrap_or(0) != 0
+            }
+        };
+        if held { path_flag::HELD } else { 0 }
     }
 }

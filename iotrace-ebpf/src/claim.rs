@@ -43,13 +43,7 @@ pub struct Claimed {
 /// # Safety
 /// `to` is in map memory.
 #[inline(always)]
-pub unsafe fn put(
-    hook: Hook,
-    to: Claimed,
-    dirfd: i32,
-    name: Name,
-    result: i32,
-) -> Option<Place> {
+pub unsafe fn put(hook: Hook, to: Claimed, dirfd: i32, name: Name, result: i32) -> Option<Place> {
     // SAFETY: the caller vouches for the memory; the helper checks the address.
     unsafe {
         // Also where there is nothing to read: no file and no path is told then.

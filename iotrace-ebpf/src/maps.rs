@@ -9,7 +9,7 @@
 //! | `FILE_SCRATCH`, `OPEN_SCRATCH` | 16 * and 4 per CPU, 1 where not used | 8.5 KB | 136 KB per CPU |
 //! | `TRANSFERS`, `OPENS` | 8,192 *, 1 with another `--backend` | 44 and 28 + 48 | 0.8 MB |
 //! | `REQUESTS` | 8,192 *, 1 for opens | 64 + 48 | 0.9 MB |
-//! | `BEGUN` | 8,192, 1 without changes | 60 + 48 | 0.9 MB |
+//! | `BEGUN` | 8,192, 1 without changes | 68 + 48 | 0.9 MB |
 //! | `CHANGE_SCRATCH` | 13 per CPU, 1 likewise | 8.6 KB | 111 KB per CPU |
 //! | `MARKS` | 8,192 *, 1 without `--cache` | 48 + 48 | 0.8 MB |
 //! | `FOLLOWED` | 8,192 *, 1 when nothing is followed | 64 | 0.5 MB |

@@ -8,9 +8,7 @@ use super::end;
 use crate::{
     change::{self, Facts, Where},
     claim::AT_FDCWD,
-    descriptor,
-    file,
-    filter,
+    descriptor, file, filter,
     kernel::{self, Probe, Ptr, Read, offset},
 };
 
@@ -29,7 +27,9 @@ const AT_EMPTY_PATH: u64 = 0x1000;
 #[raw_tracepoint(tracepoint = "sys_exit")]
 pub fn change_return(ctx: RawTracePointContext) -> u32 {
     // SAFETY: the first argument is the saved registers, the second the result.
-    end(&ctx, Hook::Change, unsafe { returned(ctx.arg(0), ctx.arg(1)) })
+    end(&ctx, Hook::Change, unsafe {
+        returned(ctx.arg(0), ctx.arg(1))
+    })
 }
 
 /// A name as an argument.

@@ -183,7 +183,7 @@ fn removed(ctx: &FExitContext, hook: Hook, call: NameCall, what: Change) -> u32 
     }
     let facts = Facts {
         links: begun.links(),
-        flags: begun.flags(),
+        flags: begun.held(false),
         ..Facts::of(what, begun.begun_ns, file)
     };
     let told = change::tell(hook, &task, &facts, Where::At(begun.place()));
@@ -256,7 +256,7 @@ fn renamed(ctx: &FExitContext) -> Result<(), Loss> {
     let facts = Facts {
         other: begun.file,
         value: flags.into(),
-        flags: begun.flags(),
+        flags: begun.held(true),
         ..Facts::of(Change::Rename, begun.begun_ns, file)
     };
     change::tell(Hook::Rename, &task, &facts, Where::At(begun.place()))
@@ -309,7 +309,12 @@ fn truncated_by_path(ctx: &FExitContext) -> Result<(), Loss> {
             dentry: Probe::load(path, offset!(path_dentry))?,
         }
     };
-    cut(Hook::PathTruncate, file_of(place.dentry)?, argument(ctx, 1), place)
+    cut(
+        Hook::PathTruncate,
+        file_of(place.dentry)?,
+        argument(ctx, 1),
+        place,
+    )
 }
 
 #[inline(always)]

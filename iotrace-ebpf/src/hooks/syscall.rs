@@ -25,7 +25,9 @@ const CREAT_FLAGS: u64 = 0o100 | 0o1 | 0o1000;
 #[raw_tracepoint(tracepoint = "sys_exit")]
 pub fn sys_exit(ctx: RawTracePointContext) -> u32 {
     // SAFETY: the first argument is the saved registers, the second the result.
-    end(&ctx, Hook::Read, unsafe { transferred(ctx.arg(0), ctx.arg(1)) })
+    end(&ctx, Hook::Read, unsafe {
+        transferred(ctx.arg(0), ctx.arg(1))
+    })
 }
 
 /// The same.

@@ -5,9 +5,7 @@ use std::path::PathBuf;
 use iotrace_common::Feature;
 
 use super::{
-    Request, What,
-    layout,
-    load,
+    Request, What, layout, load,
     probe::{self, Trials},
     request::{Backend, Opens, OwnTraffic, Transfers, sizes},
     system::System,

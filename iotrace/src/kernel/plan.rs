@@ -4,9 +4,7 @@
 use iotrace_common::{ABSENT, Feature, Layout, SYSCALL_TABLE, Settings, Syscall};
 
 use super::{
-    layout::{
-        TASK_BTF_HELPER, Traceable, UringComplete, arch, check_all, layout, uring_complete,
-    },
+    layout::{TASK_BTF_HELPER, Traceable, UringComplete, arch, check_all, layout, uring_complete},
     request::{Backend, Opens, Request, What},
     types::{self, TypeFile},
 };

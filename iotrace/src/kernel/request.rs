@@ -107,7 +107,9 @@ impl What {
     /// Whether reads and writes are counted.
     pub fn directions(self) -> (bool, bool) {
         let transfers = self.transfers;
-        transfers.map_or((false, false), |transfers| (transfers.read, transfers.write))
+        transfers.map_or((false, false), |transfers| {
+            (transfers.read, transfers.write)
+        })
     }
 
     /// Whether it is of interest what moves between cache and storage.

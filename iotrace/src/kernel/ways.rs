@@ -134,9 +134,11 @@ pub(super) fn all(what: What) -> Vec<Way> {
     }
     // Some are ways of several.
     let mut seen = Vec::new();
-    ways.retain(|way| !seen.contains(way) && {
-        seen.push(*way);
-        true
+    ways.retain(|way| {
+        !seen.contains(way) && {
+            seen.push(*way);
+            true
+        }
     });
     ways
 }

@@ -59,7 +59,15 @@ mod tests {
 
     #[test]
     fn durations_have_units() {
-        let shown = [0, 999, 1_500, 20_000_000, 59_000_000_000, 90_000_000_000, u64::MAX];
+        let shown = [
+            0,
+            999,
+            1_500,
+            20_000_000,
+            59_000_000_000,
+            90_000_000_000,
+            u64::MAX,
+        ];
         assert_eq!(
             shown.map(duration),
             ["0ns", "999ns", "1.5us", "20ms", "59s", "1.5min", "213504d"]

@@ -103,9 +103,13 @@ pub const LIFE_FIELDS: &[Field<LifeRow>] = &[
         "opens, the one that made it included; absent when some may not have been seen",
         |row, slot| put(row.ended.life.opens, slot)
     ),
-    field!("truncates", "how often it was cut to nothing", |row, slot| {
-        slot.number(row.ended.life.truncates);
-    }),
+    field!(
+        "truncates",
+        "how often it was cut to nothing",
+        |row, slot| {
+            slot.number(row.ended.life.truncates);
+        }
+    ),
     field!(
         "pid",
         "process that made it, by its id in the initial PID namespace; absent when not seen",
@@ -197,9 +201,13 @@ pub const CHURN_FIELDS: &[Field<PatternRow>] = &[
         "bytes written that never went to storage, because files were cut or removed first; absent when not known",
         |row, slot| put(row.pattern.cancelled_bytes, slot)
     ),
-    field!("opens", "opens, those that made files included", |row, slot| {
-        slot.number(row.pattern.opens);
-    }),
+    field!(
+        "opens",
+        "opens, those that made files included",
+        |row, slot| {
+            slot.number(row.pattern.opens);
+        }
+    ),
     field!(
         "largest_burst",
         "most files that were made within one second of the clock",
@@ -218,7 +226,10 @@ pub const CHURN_FIELDS: &[Field<PatternRow>] = &[
         id(thread, |thread| thread.tid, slot);
     }),
     field!("comm", "its name", |row, slot| {
-        comm(row.pattern.creator().or_else(|| row.pattern.deleter()), slot);
+        comm(
+            row.pattern.creator().or_else(|| row.pattern.deleter()),
+            slot,
+        );
     }),
     field!(
         "end_pid",

@@ -186,7 +186,10 @@ impl Lives {
             return;
         };
         let (read, written) = (io.counts.read_bytes, io.counts.write_bytes);
-        for (sum, bytes) in [(&mut life.read_bytes, read), (&mut life.write_bytes, written)] {
+        for (sum, bytes) in [
+            (&mut life.read_bytes, read),
+            (&mut life.write_bytes, written),
+        ] {
             *sum = sum.map(|sum| sum.saturating_add(bytes));
         }
         if let Some(place) = life.pattern {
@@ -252,8 +255,10 @@ impl Lives {
             }
         }
         lives.extend(self.strangers.extract_if(.., |ended| is_due(ended)));
-        lives.retain(|ended| self.names.admits(&ended.thread, ended.life.path.as_ref())
-            || ended.life.pattern.is_some());
+        lives.retain(|ended| {
+            self.names.admits(&ended.thread, ended.life.path.as_ref())
+                || ended.life.pattern.is_some()
+        });
         for ended in &lives {
             self.settle(ended);
         }
@@ -279,7 +284,9 @@ impl Lives {
                 place
             }
         };
-        self.patterns.at(place).end(&ended.thread, ended.lifetime_ns());
+        self.patterns
+            .at(place)
+            .end(&ended.thread, ended.lifetime_ns());
     }
 
     /// The key of a file, by what is known of it.
@@ -305,7 +312,9 @@ impl Lives {
             self.untracked += 1;
             return;
         }
-        let place = self.patterns.of(path.as_ref().map_or(b"?", |path| &path.bytes));
+        let place = self
+            .patterns
+            .of(path.as_ref().map_or(b"?", |path| &path.bytes));
         let pattern = self.patterns.at(place);
         pattern.create(&thread, time);
         pattern.opens += opens;

@@ -256,7 +256,9 @@ mod tests {
         let mut places = Vec::new();
         for letter in b'a'..=b'z' {
             let place = patterns.of(&[b"/d/", &[letter; 3][..], b".dat"].concat());
-            patterns.at(place).create(&thread(u32::from(letter)), Time(5));
+            patterns
+                .at(place)
+                .create(&thread(u32::from(letter)), Time(5));
             places.push(place);
         }
         for place in places {
@@ -269,7 +271,10 @@ mod tests {
         assert_eq!((one.created, one.deleted, one.alive), (26, 26, 0));
         assert_eq!(one.largest_burst(), 26);
         assert_eq!(one.lifetimes.max(), Some(7));
-        assert_eq!(one.creator().map(|thread| thread.tid), Some(u32::from(b'a')));
+        assert_eq!(
+            one.creator().map(|thread| thread.tid),
+            Some(u32::from(b'a'))
+        );
         assert_eq!(one.deleter().map(|thread| thread.tid), Some(9));
     }
 }

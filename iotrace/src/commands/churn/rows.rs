@@ -45,24 +45,45 @@ pub struct TickRow {
 // Writing to a string does not fail, so results are not looked at here.
 /// The columns of patterns.
 pub const PATTERNS: [Column<PatternRow>; 15] = [
-    column!("CREATED", 7, Right, |row, cell| number(row.pattern.created, cell)),
-    column!("DELETED", 7, Right, |row, cell| number(row.pattern.deleted, cell)),
-    column!("ALIVE", 6, Right, |row, cell| number(row.pattern.alive, cell)),
+    column!("CREATED", 7, Right, |row, cell| number(
+        row.pattern.created,
+        cell
+    )),
+    column!("DELETED", 7, Right, |row, cell| number(
+        row.pattern.deleted,
+        cell
+    )),
+    column!("ALIVE", 6, Right, |row, cell| number(
+        row.pattern.alive,
+        cell
+    )),
     column!("P50", 6, Right, |row, cell| quantile(row, 0.5, cell)),
     column!("P95", 6, Right, |row, cell| quantile(row, 0.95, cell)),
     column!("MAX", 6, Right, |row, cell| {
         age(row.pattern.lifetimes.max(), cell);
     }),
-    column!("W_KB", 8, Right, |row, cell| kib(row.pattern.write_bytes, cell)),
-    column!("R_KB", 8, Right, |row, cell| kib(row.pattern.read_bytes, cell)),
+    column!("W_KB", 8, Right, |row, cell| kib(
+        row.pattern.write_bytes,
+        cell
+    )),
+    column!("R_KB", 8, Right, |row, cell| kib(
+        row.pattern.read_bytes,
+        cell
+    )),
     column!("CANC_KB", 8, Right, |row, cell| {
         match row.pattern.cancelled_bytes {
             Some(bytes) => kib(bytes, cell),
             None => cell.push('-'),
         }
     }),
-    column!("OPENS", 7, Right, |row, cell| number(row.pattern.opens, cell)),
-    column!("BURST", 6, Right, |row, cell| number(row.pattern.largest_burst(), cell)),
+    column!("OPENS", 7, Right, |row, cell| number(
+        row.pattern.opens,
+        cell
+    )),
+    column!("BURST", 6, Right, |row, cell| number(
+        row.pattern.largest_burst(),
+        cell
+    )),
     column!("PID", 7, Left, |row, cell| {
         who(&row.pattern, |thread| _ = write!(cell, "{}", thread.pid));
     }),
@@ -112,7 +133,8 @@ pub const FILES: [Column<LifeRow>; 10] = [
         Some(opens) => number(opens, cell),
         None => cell.push('-'),
     }),
-    column!("END", 10, Left, |row, cell| cell.push_str(row.ended.end.name())),
+    column!("END", 10, Left, |row, cell| cell
+        .push_str(row.ended.end.name())),
     column!("FILE", 0, Left, |row, cell| {
         match &row.ended.life.path {
             Some(path) => sanitize::path(path, cell),
