@@ -2,7 +2,9 @@
 
 use clap::{Parser, Subcommand};
 
-use crate::commands::{churn::ChurnArgs, doctor::DoctorArgs, opens::OpensArgs, top::TopArgs};
+use crate::commands::{
+    churn::ChurnArgs, doctor::DoctorArgs, events::EventsArgs, opens::OpensArgs, top::TopArgs,
+};
 
 /// Version of the program and, since they are built apart, of its kernel side.
 const VERSION: &str = concat!(
@@ -25,6 +27,8 @@ Examples:
   sudo iotrace opens --pid 3920    every open of a process
   sudo iotrace opens --json | jq   one object a line
   sudo iotrace churn               files that live for a moment, and who makes them
+  sudo iotrace events -o a.zst     keep everything, to look at it later:
+  iotrace top --replay a.zst       the same with every command, without privileges
   sudo iotrace doctor              what this kernel allows, and how to get more
 
 Exit codes: 0 done, 1 failed while running, 2 wrong usage, 69 this system cannot be
@@ -47,6 +51,7 @@ pub enum Command {
     Top(TopArgs),
     Opens(OpensArgs),
     Churn(ChurnArgs),
+    Events(EventsArgs),
     Doctor(DoctorArgs),
 }
 
@@ -57,6 +62,7 @@ impl Cli {
             Command::Top(args) => args.trace.verbose,
             Command::Opens(args) => args.trace.verbose,
             Command::Churn(args) => args.trace.verbose,
+            Command::Events(args) => args.trace.verbose,
             // What the libraries would complain about is what it reports.
             Command::Doctor(_) => return log::LevelFilter::Error,
         };

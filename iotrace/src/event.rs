@@ -88,6 +88,21 @@ impl FileType {
         }
     }
 
+    /// From NDJSON.
+    pub fn from_name(name: &str) -> Option<Self> {
+        const ALL: [FileType; 8] = [
+            FileType::Regular,
+            FileType::Block,
+            FileType::Char,
+            FileType::Fifo,
+            FileType::Socket,
+            FileType::Directory,
+            FileType::Symlink,
+            FileType::Other,
+        ];
+        ALL.into_iter().find(|file_type| file_type.name() == name)
+    }
+
     /// In tables: R, B and S as in filetop, the rest by their first letter.
     pub fn letter(self) -> char {
         match self {

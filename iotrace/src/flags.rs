@@ -88,6 +88,16 @@ pub fn names(flags: u64) -> impl Iterator<Item = &'static str> {
     access.chain(others).map(|flag| flag.name)
 }
 
+/// The flags of [`names`]. Fails with one that is not known.
+pub fn from_names<'n>(names: impl Iterator<Item = &'n str>) -> Result<u64, String> {
+    let mut flags = 0;
+    for name in names {
+        let known = ACCESS.iter().chain(&FLAGS).find(|flag| flag.name == name);
+        flags |= known.ok_or_else(|| format!("flag {name:?}"))?.bits;
+    }
+    Ok(flags)
+}
+
 /// The flags as numbers, without what every 64-bit program has.
 pub fn number(flags: u64) -> u64 {
     flags & !(O_LARGEFILE as u64)

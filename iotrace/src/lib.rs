@@ -22,7 +22,7 @@ pub mod system;
 mod trace;
 
 use cli::{Cli, Command};
-use commands::{churn::Churn, doctor, opens::Opens, top::Top};
+use commands::{churn::Churn, doctor, events::Events, opens::Opens, top::Top};
 use error::Error;
 use exit::Exit;
 use output::Screen;
@@ -48,6 +48,8 @@ pub fn main(cli: Cli) -> Result<Exit, Error> {
                 verbose: args.trace.verbose,
                 fail_on_loss: args.trace.fail_on_loss,
                 command: &args.command,
+                replay: args.trace.replay.as_deref(),
+                record: None,
             }
             .run(Top::new(args.config(screen)?, screen))
         }
@@ -64,6 +66,8 @@ pub fn main(cli: Cli) -> Result<Exit, Error> {
             verbose: args.trace.verbose,
             fail_on_loss: args.trace.fail_on_loss,
             command: args.command(),
+            replay: args.trace.replay.as_deref(),
+            record: None,
         }
         .run(Opens::new(args.config()?, Screen::of_stdout())),
         Command::Churn(args) => {
@@ -81,9 +85,27 @@ pub fn main(cli: Cli) -> Result<Exit, Error> {
                 verbose: args.trace.verbose,
                 fail_on_loss: args.trace.fail_on_loss,
                 command: &args.command,
+                replay: args.trace.replay.as_deref(),
+                record: None,
             }
             .run(Churn::new(args.config(screen)?, screen))
         }
+        Command::Events(args) => Trace {
+            name: "events",
+            request: args.request()?,
+            pace: Pace {
+                tick: args.interval,
+                latency: Duration::from_millis(50),
+            },
+            duration: args.duration,
+            json: args.json(),
+            verbose: args.trace.verbose,
+            fail_on_loss: args.trace.fail_on_loss,
+            command: &args.command,
+            replay: args.trace.replay.as_deref(),
+            record: args.output.as_deref(),
+        }
+        .run(Events::new(args.config()?, Screen::of_stdout())),
         Command::Doctor(args) => doctor::run(args, Screen::of_stdout()),
     }
 }

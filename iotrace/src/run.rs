@@ -119,7 +119,7 @@ async fn hand_over(out: &mut Output, patience: Option<Duration>) -> Result<(), F
             None => part.await,
         };
         if !more.map_err(Failure::Output)? {
-            return Ok(());
+            return out.finish().map_err(Failure::Output);
         }
     }
 }

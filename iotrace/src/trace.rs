@@ -4,6 +4,7 @@ use std::{
     ffi::OsString,
     fs,
     io::{self, IsTerminal as _},
+    path::Path,
     process::Stdio,
     time::{Duration, Instant},
 };
@@ -13,9 +14,10 @@ use crate::{
     error::{Error, Failure},
     exit::Exit,
     kernel::{self, Attached, Request, Way},
-    output::{Output, tell, units},
+    event::Lost,
+    output::{Output, one_line, tell, units},
     run,
-    source::{Live, Pace},
+    source::{Admission, Live, Pace, Replay},
     stop::Stop,
     system::{clock::Clock, host::Host, process},
 };
@@ -38,6 +40,10 @@ pub struct Trace<'a> {
     pub fail_on_loss: bool,
     /// The command to trace, if any.
     pub command: &'a [OsString],
+    /// A recording to look at instead of the running kernel.
+    pub replay: Option<&'a Path>,
+    /// Where to keep what is seen instead of showing it.
+    pub record: Option<&'a Path>,
 }
 
 impl Trace<'_> {
@@ -54,13 +60,17 @@ impl Trace<'_> {
     }
 
     async fn trace(self, mut view: impl View) -> Result<Exit, Error> {
+        if let Some(recording) = self.replay {
+            return self.replay(recording, view).await;
+        }
         let started = Instant::now();
         kernel::check_privileges()?;
+        let mut out = self.output()?;
         let mut stop = Stop::new(self.duration)?;
         let attached = kernel::attach(&self.request)?;
         let header = Header {
             time: Clock::new().now(),
-            backend: attached.backend.name(),
+            backend: attached.backend.name().into(),
             unseen: attached.unseen.clone(),
             kernel: kernel_release(),
             command: self.name,
@@ -69,17 +79,43 @@ impl Trace<'_> {
         let host = Host::new("/proc");
         let source = Live::new(attached, &self.request, host, self.pace)?;
 
-        let mut out = Output::stdout();
         view.begin(&header, &mut out).map_err(Failure::Output)?;
         // NDJSON is for machines: nothing else may stand between its lines.
-        let stdout = if self.json {
+        let stdout = if self.json && self.record.is_none() {
             io::stderr().into()
         } else {
             Stdio::inherit()
         };
         let (exit, lost) =
             run::run(source, &mut view, &mut out, &mut stop, self.command, stdout).await?;
-        if !self.json {
+        self.conclude(exit, &view, lost)
+    }
+
+    /// The same with events that were recorded.
+    async fn replay(&self, recording: &Path, mut view: impl View) -> Result<Exit, Error> {
+        let (header, source) = Replay::open(recording, Admission::of(&self.request))?;
+        let header = Header {
+            command: self.name,
+            ..header
+        };
+        let mut out = self.output()?;
+        let mut stop = Stop::new(self.duration)?;
+        view.begin(&header, &mut out).map_err(Failure::Output)?;
+        let ended = run::run(source, &mut view, &mut out, &mut stop, &[], Stdio::null());
+        let (exit, lost) = ended.await?;
+        self.conclude(exit, &view, lost)
+    }
+
+    fn output(&self) -> Result<Output, Error> {
+        let Some(path) = self.record else {
+            return Ok(Output::stdout());
+        };
+        let failed = |error| Error::Usage(format!("cannot write {}: {error}", one_line(path)));
+        Output::recording(path).map_err(failed)
+    }
+
+    fn conclude(&self, exit: Exit, view: &impl View, lost: Lost) -> Result<Exit, Error> {
+        if !self.json || self.record.is_some() {
             tell(&format!("{}; lost: {lost}", view.summary()));
         }
         let succeeded = matches!(exit, Exit::Done | Exit::Command(0));
@@ -108,7 +144,7 @@ impl Trace<'_> {
             ));
         }
         // In NDJSON the header says it; people at a terminal are told all the same.
-        if !self.json || io::stderr().is_terminal() {
+        if !self.json || self.record.is_some() || io::stderr().is_terminal() {
             let unseen = Way::list(&attached.unseen);
             tell(&format!(
                 "tracing with backend {}; not seen: {}. Ctrl-C ends.",

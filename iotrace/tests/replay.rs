@@ -15,7 +15,7 @@ use iotrace::{
     kernel::Way,
     output::{Output, Screen},
     run,
-    source::Replay,
+    source::Memory,
     stop::Stop,
 };
 
@@ -217,7 +217,7 @@ fn show(mut view: impl View, events: Vec<Event>) -> String {
     view.begin(&header, &mut out).expect("memory");
     let (exit, lost) = runtime.block_on(async {
         let mut stop = Stop::new(None).expect("signals");
-        let source = Replay::new(events);
+        let source = Memory::new(events);
         run::run(source, &mut view, &mut out, &mut stop, &[], Stdio::null())
             .await
             .expect("a run")

@@ -66,6 +66,11 @@ pub struct TraceArgs {
     #[arg(long, value_enum)]
     pub backend: Option<Backend>,
 
+    /// Look at recorded events (of `events -o`, or of any command with --json) instead of the
+    /// running kernel; `-` is stdin. Intervals are those of the recording
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["backend", "btf", "command"])]
+    pub replay: Option<PathBuf>,
+
     /// Read the kernel's type information from FILE
     #[arg(long, value_name = "FILE")]
     pub btf: Option<PathBuf>,
@@ -90,8 +95,9 @@ impl TraceArgs {
         rows: u32,
         ring_kib: u32,
     ) -> Result<Request, Error> {
+        let is_live = self.replay.is_none();
         // The same number is another process to the kernel.
-        if (self.pid.is_some() || self.tid.is_some()) && !process::in_initial_pid_namespace() {
+        if is_live && (self.pid.is_some() || self.tid.is_some()) && !process::in_initial_pid_namespace() {
             return Err(usage(
                 "--pid and --tid can not be used inside a PID namespace, where ids are not those \
                  of the kernel; use --comm, or run iotrace in the host's (docker: --pid=host)"
@@ -99,6 +105,7 @@ impl TraceArgs {
             ));
         }
         if let Some(pid) = self.pid
+            && is_live
             && !process::exists(pid)
         {
             return Err(usage(format!(
@@ -106,6 +113,7 @@ impl TraceArgs {
             )));
         }
         if let Some(tid) = self.tid
+            && is_live
             && !process::thread_exists(tid)
         {
             return Err(usage(format!("there is no thread {tid}")));

@@ -4,10 +4,11 @@
 pub mod churn;
 pub mod common;
 pub mod doctor;
+pub mod events;
 pub mod opens;
 pub mod top;
 
-use std::io;
+use std::{borrow::Cow, io};
 
 use crate::{
     event::{Event, Lost, Time},
@@ -24,7 +25,7 @@ pub struct Header {
     /// When the programs were attached.
     pub time: Time,
     /// How the kernel is traced.
-    pub backend: &'static str,
+    pub backend: Cow<'static, str>,
     /// Ways into a file that it does not see.
     pub unseen: Vec<Way>,
     /// Release of the running kernel.
@@ -73,7 +74,7 @@ fn write_end(time: Time, lost: &Lost, out: &mut Output) {
 }
 
 /// Version of the NDJSON contract; within it fields are only added.
-const SCHEMA: u64 = 1;
+pub const SCHEMA: u64 = 1;
 
 /// The first record of every command.
 pub const HEADER_FIELDS: &[Field<Header>] = &[

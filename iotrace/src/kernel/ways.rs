@@ -87,6 +87,12 @@ impl Way {
         }
     }
 
+    /// From NDJSON.
+    pub fn from_name(name: &str) -> Option<Self> {
+        let mut known = TRANSFERS.iter().chain(&OPENS).chain(&CHANGES).chain(&ASKED_FOR);
+        known.find(|way| way.name() == name).copied()
+    }
+
     /// For people.
     pub fn describe(self) -> &'static str {
         match self {
@@ -159,6 +165,9 @@ const TRANSFERS: [Way; 14] = [
     Way::Mapped,
     Way::Compat32,
 ];
+
+/// Ways only of those who ask for them.
+const ASKED_FOR: [Way; 2] = [Way::Layers, Way::Cache];
 
 const OPENS: [Way; 6] = [
     Way::Handles,

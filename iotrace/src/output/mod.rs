@@ -1,6 +1,7 @@
 //! Renderers: rows to text tables and to NDJSON.
 
 pub mod ndjson;
+mod recording;
 pub mod sanitize;
 pub mod table;
 pub mod units;
@@ -9,6 +10,7 @@ use std::{
     ffi::OsStr,
     io::{self, IsTerminal as _, Stdout, Write as _},
     os::fd::{AsFd as _, BorrowedFd},
+    path::Path,
 };
 
 use nix::{
@@ -17,10 +19,18 @@ use nix::{
 };
 use tokio::io::{Interest, unix::AsyncFd};
 
+use recording::Recording;
+
 /// Tells people something, on stderr. When nobody listens there is nobody to
 /// complain to.
 pub fn tell(message: &str) {
     let _ = io::stderr().lock().write_all(told(message).as_bytes());
+}
+
+/// Shows how far something is, in the last line of a terminal; nothing clears it.
+pub fn progress(message: &str) {
+    let mut stderr = io::stderr().lock();
+    let _ = write!(stderr, "\r\x1b[K{message}").and_then(|()| stderr.flush());
 }
 
 /// The lines of a message as [`tell`] prints them. A name in a message is no safer
@@ -52,6 +62,8 @@ enum Sink {
     File(Stdout),
     /// A pipe, socket or terminal, whose reader may not be.
     Stream(AsyncFd<Stdout>),
+    /// A recording.
+    Recording(Recording),
     /// What tests look at.
     Memory,
 }
@@ -70,6 +82,23 @@ impl Output {
             written: 0,
             // Files can not be waited for, and need not be.
             sink: stream.map_or_else(|_| Sink::File(io::stdout()), Sink::Stream),
+        }
+    }
+
+    /// Writes to a file, compressed if its name ends in `.zst`.
+    pub fn recording(path: &Path) -> io::Result<Self> {
+        Ok(Self {
+            buffer: Vec::new(),
+            written: 0,
+            sink: Sink::Recording(Recording::create(path)?),
+        })
+    }
+
+    /// Ends what has been handed over.
+    pub fn finish(&mut self) -> io::Result<()> {
+        match &mut self.sink {
+            Sink::Recording(recording) => recording.finish(),
+            Sink::File(_) | Sink::Stream(_) | Sink::Memory => Ok(()),
         }
     }
 
@@ -105,8 +134,12 @@ impl Output {
         if rest.is_empty() {
             return Ok(false);
         }
-        match &self.sink {
+        match &mut self.sink {
             Sink::Memory => return Ok(false),
+            Sink::Recording(recording) => {
+                recording.write(rest)?;
+                self.written = self.buffer.len();
+            }
             Sink::File(stdout) => self.written += write(stdout.as_fd(), rest)?,
             Sink::Stream(stream) => loop {
                 let mut ready = stream.writable().await?;

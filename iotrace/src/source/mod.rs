@@ -2,10 +2,12 @@
 
 mod joined;
 mod live;
+mod memory;
 mod replay;
 
 pub use live::{Live, Pace};
-pub use replay::Replay;
+pub use memory::Memory;
+pub use replay::{Admission, DAMAGED, Replay};
 
 use crate::{error::Failure, event::Event};
 

@@ -205,6 +205,15 @@ pub const OPEN_FIELDS: &[Field<Row>] = &[
             }
         }
     ),
+    field!(
+        "cancelled_bytes",
+        "bytes of dirty pages that were dropped since the thread was last heard of, and will not be written to storage; only where changes are told too",
+        |row, slot| {
+            if let Some(bytes) = row.open.cancelled_bytes {
+                slot.number(bytes);
+            }
+        }
+    ),
 ];
 
 /// Fields of a `tick` record of `opens`.

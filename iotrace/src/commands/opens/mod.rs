@@ -17,7 +17,8 @@ use crate::{
         table::{Column, Table},
     },
 };
-use rows::{LossRow, Row};
+use rows::LossRow;
+pub use rows::Row;
 
 /// The command at work.
 pub struct Opens {

@@ -21,6 +21,16 @@ pub struct Row {
     pub since: Time,
 }
 
+impl Row {
+    /// An open for itself.
+    pub fn of(open: Open) -> Self {
+        Self {
+            since: open.time,
+            open,
+        }
+    }
+}
+
 /// What was lost in a second.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct LossRow {

@@ -11,6 +11,7 @@ use std::io;
 
 pub use args::{By, Config, Sort, TopArgs};
 pub use fields::{IO_FIELDS, TICK_FIELDS};
+pub use rows::{Row, TickRow};
 
 use fold::Fold;
 

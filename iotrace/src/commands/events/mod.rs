@@ -1,0 +1,154 @@
+//! `events`: everything, one record each; also what other commands replay.
+
+mod args;
+mod fields;
+mod rows;
+
+use std::io;
+
+pub use args::{Config, EventsArgs};
+pub use fields::CHANGE_FIELDS;
+
+use super::{Header, View, opens, top, write_end, write_header};
+use crate::{
+    event::{Change, Counts, Event, Io, Lost, Open, Tick, Time},
+    output::{Output, Screen, ndjson, table::Table, units},
+};
+use rows::{COLUMNS, Row};
+
+/// The command at work.
+pub struct Events {
+    config: Config,
+    screen: Screen,
+    /// Of the started interval.
+    ios: Vec<Io>,
+    filtered: Counts,
+    opens: u64,
+    changes: u64,
+    total: Counts,
+}
+
+impl Events {
+    /// Nothing seen yet.
+    pub fn new(config: Config, screen: Screen) -> Self {
+        Self {
+            config,
+            screen,
+            ios: Vec::new(),
+            filtered: Counts::default(),
+            opens: 0,
+            changes: 0,
+            total: Counts::default(),
+        }
+    }
+
+    fn table(&self) -> Table<Row> {
+        Table::new(&COLUMNS, self.screen.size().0)
+    }
+
+    fn open(&mut self, open: Open, out: &mut Output) {
+        if !self.config.names.admits(&open.thread, open.path.as_ref()) {
+            return;
+        }
+        self.opens += 1;
+        if self.config.json {
+            let row = opens::Row::of(open);
+            ndjson::write(out.buffer(), "open", opens::OPEN_FIELDS, &row);
+        } else {
+            self.table().row(out.buffer(), &Row::open(open));
+        }
+    }
+
+    fn change(&mut self, change: Change, out: &mut Output) {
+        // The end of a file has no name to look at.
+        let is_nameless = change.path.is_none();
+        if !is_nameless && !self.config.names.admits(&change.thread, change.path.as_ref()) {
+            return;
+        }
+        self.changes += 1;
+        if self.config.json {
+            ndjson::write(out.buffer(), change.what.name(), CHANGE_FIELDS, &change);
+        } else if !is_nameless {
+            self.table().row(out.buffer(), &Row::change(change));
+        }
+    }
+
+    fn tick(&mut self, tick: Tick, out: &mut Output) {
+        let ios = std::mem::take(&mut self.ios);
+        let filtered = std::mem::take(&mut self.filtered);
+        let total = tick.total.without(&filtered).unwrap_or(tick.total);
+        self.total += total;
+        let time = tick.time;
+        if !self.config.json {
+            let table = self.table();
+            for row in ios.into_iter().flat_map(|io| Row::io(io, time)) {
+                table.row(out.buffer(), &row);
+            }
+            return;
+        }
+        let rows = ios.len() as u64;
+        for io in ios {
+            let row = top::Row {
+                time,
+                ..top::Row::of(io)
+            };
+            ndjson::write(out.buffer(), "io", top::IO_FIELDS, &row);
+        }
+        let row = top::TickRow {
+            time,
+            interval_ns: tick.interval_ns,
+            rows,
+            total,
+            overflow: tick.overflow,
+            lost: tick.lost,
+            load: tick.load,
+        };
+        ndjson::write(out.buffer(), "tick", top::TICK_FIELDS, &row);
+    }
+}
+
+impl View for Events {
+    fn begin(&mut self, header: &Header, out: &mut Output) -> io::Result<()> {
+        if self.config.json {
+            write_header(header, out);
+        } else {
+            self.table().titles(out.buffer());
+        }
+        Ok(())
+    }
+
+    fn event(&mut self, event: Event, out: &mut Output) -> io::Result<()> {
+        match event {
+            Event::Io(io) => {
+                if self.config.names.admits(&io.thread, io.path.as_deref()) {
+                    self.ios.push(io);
+                } else {
+                    self.filtered += io.counts;
+                }
+            }
+            Event::Open(open) => self.open(open, out),
+            Event::Change(change) => self.change(change, out),
+            Event::Tick(tick) => self.tick(tick, out),
+        }
+        Ok(())
+    }
+
+    fn end(&mut self, time: Time, lost: &Lost, out: &mut Output) -> io::Result<()> {
+        if self.config.json {
+            write_end(time, lost, out);
+        }
+        Ok(())
+    }
+
+    fn summary(&self) -> String {
+        format!(
+            "{} opens, {} changes, {} reads ({}), {} writes ({})",
+            self.opens,
+            self.changes,
+            self.total.reads,
+            units::bytes(self.total.read_bytes),
+            self.total.writes,
+            units::bytes(self.total.write_bytes),
+        )
+    }
+}

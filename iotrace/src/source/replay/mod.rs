@@ -1,0 +1,210 @@
+//! Recorded events: what `events -o`, or any command with `--json`, wrote.
+
+mod admission;
+mod lines;
+mod parse;
+#[cfg(test)]
+mod tests;
+
+use std::{
+    io::{self, IsTerminal as _},
+    path::Path,
+    sync::{Arc, atomic::AtomicU64, atomic::Ordering},
+    thread,
+    time::{Duration, Instant},
+};
+
+use tokio::sync::mpsc;
+
+pub use admission::Admission;
+
+use super::{EventSource, Status};
+use crate::{
+    commands::Header,
+    error::{Error, Failure},
+    event::{Event, Lost},
+    output::{one_line, progress, tell},
+};
+use lines::{Line, Lines};
+use parse::Record;
+
+/// Cause of loss: a line of the recording could not be understood.
+pub const DAMAGED: &str = "replay_damaged";
+
+/// Events that are handed over at once; so many batches may wait.
+const BATCH: usize = 4096;
+const WAITING: usize = 4;
+
+/// Bad lines that are told one by one.
+const TOLD: u64 = 10;
+
+/// How often progress is shown.
+const PROGRESS: Duration = Duration::from_millis(200);
+
+/// A recording as a source. It is read by a thread of its own, for a pipe may keep whoever reads
+/// it waiting, and signals must be heard meanwhile.
+pub struct Replay {
+    batches: mpsc::Receiver<Vec<Event>>,
+    taken: Arc<AtomicU64>,
+    /// Of a file, when somebody looks.
+    size: Option<u64>,
+    shown: Instant,
+}
+
+impl Replay {
+    /// Opens a recording; `-` is stdin. Also gives its header.
+    pub fn open(path: &Path, admission: Admission) -> Result<(Header, Self), Error> {
+        let unusable = |reason: String| {
+            let name = one_line(path);
+            Error::Usage(format!("--replay {name}: {reason}"))
+        };
+        let mut lines = Lines::open(path).map_err(|error| unusable(error.to_string()))?;
+        let header = header(&mut lines).map_err(unusable)?;
+        let (taken, size) = (Arc::clone(&lines.taken), lines.size);
+        let (sender, batches) = mpsc::channel(WAITING);
+        let reader = Reader {
+            lines,
+            admission,
+            damaged: 0,
+            untold: 0,
+            batch: Vec::new(),
+            sender,
+        };
+        thread::spawn(move || reader.run());
+        let is_watched = io::stderr().is_terminal() && !io::stdout().is_terminal();
+        let replay = Self {
+            batches,
+            taken,
+            size: size.filter(|_| is_watched),
+            shown: Instant::now(),
+        };
+        Ok((header, replay))
+    }
+
+    fn show_progress(&mut self) {
+        if let Some(size) = self.size
+            && self.shown.elapsed() >= PROGRESS
+        {
+            self.shown = Instant::now();
+            let taken = self.taken.load(Ordering::Relaxed);
+            progress(&format!("replayed {} %", taken.saturating_mul(100) / size.max(1)));
+        }
+    }
+}
+
+fn header(lines: &mut Lines) -> Result<Header, String> {
+    const NONE: &str = "it is no recording of iotrace: it does not begin with a header";
+    match lines.next().map_err(|error| error.to_string())? {
+        Line::End => Err("it is empty".to_owned()),
+        Line::Broken(_) => Err(NONE.to_owned()),
+        Line::Whole(line) => match parse::record(line) {
+            Ok(Record::Header(header)) => Ok(*header),
+            Err(reason) if line.starts_with(b"{\"type\":\"header\"") => Err(reason),
+            _ => Err(NONE.to_owned()),
+        },
+    }
+}
+
+impl EventSource for Replay {
+    async fn next(&mut self, events: &mut Vec<Event>) -> Result<Status, Failure> {
+        let batch = self.batches.recv().await;
+        self.show_progress();
+        match batch {
+            Some(mut batch) => {
+                events.append(&mut batch);
+                Ok(Status::More)
+            }
+            None => Ok(Status::End),
+        }
+    }
+
+    fn finish(&mut self, _: &mut Vec<Event>) -> Result<(), Failure> {
+        if self.size.is_some() {
+            progress("");
+        }
+        Ok(())
+    }
+}
+
+/// Reads a recording in a thread of its own.
+struct Reader {
+    lines: Lines,
+    admission: Admission,
+    /// Bad lines so far, and those that no tick has told yet.
+    damaged: u64,
+    untold: u64,
+    batch: Vec<Event>,
+    sender: mpsc::Sender<Vec<Event>>,
+}
+
+impl Reader {
+    fn run(mut self) {
+        let whole = self.read();
+        // Nobody waits for them any more when this fails.
+        let _ = self.hand_over();
+        if self.damaged > TOLD {
+            let more = self.damaged - TOLD;
+            tell(&format!("replay: {more} more lines could not be understood"));
+        }
+        if !whole {
+            tell("replay: the recording has no end: it was cut off, or is still being written");
+        }
+    }
+
+    /// Whether it came to the last record.
+    fn read(&mut self) -> bool {
+        loop {
+            let parsed = match self.lines.next() {
+                Ok(Line::End) => return false,
+                Ok(Line::Whole(line)) => parse::record(line),
+                Ok(Line::Broken(reason)) => Err(reason.to_owned()),
+                Err(error) => {
+                    self.damage(&format!("can not be read: {error}"));
+                    return false;
+                }
+            };
+            match parsed {
+                Ok(Record::End) => return true,
+                Ok(Record::Event(event)) => {
+                    if !self.take(*event) {
+                        return true;
+                    }
+                }
+                Ok(Record::Header(_)) => self.damage("is a second header"),
+                Ok(Record::Other) => {}
+                Err(reason) => self.damage(&reason),
+            }
+        }
+    }
+
+    /// Whether anybody still wants events.
+    fn take(&mut self, event: Event) -> bool {
+        let Some(mut event) = self.admission.admit(event) else {
+            return true;
+        };
+        let mut is_tick = false;
+        if let Event::Tick(tick) = &mut event {
+            is_tick = true;
+            let mut lost = Lost::default();
+            lost.add(DAMAGED, std::mem::take(&mut self.untold));
+            tick.lost += &lost;
+        }
+        self.batch.push(event);
+        // What comes over a pipe is shown as it comes.
+        !(is_tick || self.batch.len() >= BATCH) || self.hand_over()
+    }
+
+    fn hand_over(&mut self) -> bool {
+        let batch = std::mem::take(&mut self.batch);
+        batch.is_empty() || self.sender.blocking_send(batch).is_ok()
+    }
+
+    fn damage(&mut self, reason: &str) {
+        self.damaged += 1;
+        self.untold += 1;
+        if self.damaged <= TOLD {
+            let number = self.lines.number;
+            tell(&format!("replay: line {number} is left out: {reason}"));
+        }
+    }
+}
