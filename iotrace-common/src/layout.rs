@@ -35,6 +35,8 @@ pub enum Feature {
     UringOpens,
     /// Mapped files.
     Mapped,
+    /// Places of reads and writes.
+    Positions,
     /// Changes of names.
     Changes,
     /// Ends of files without a name.
@@ -226,6 +228,8 @@ layout! {
     inode_links = "inode.i_nlink", Ends;
     /// The entry that is renamed.
     rename_dentry = "renamedata.old_dentry", Changes;
+    /// Place in an open file.
+    file_pos = "file.f_pos", Positions;
     /// `RENAME_` bits.
     rename_flags = "renamedata.flags", Changes;
 }

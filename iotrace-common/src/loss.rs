@@ -125,11 +125,13 @@ pub enum Hook {
     Free = 39,
     /// Begins of the other changes.
     ChangeBegin = 40,
+    /// Begins of operations that are told one by one; shared as [`Hook::Mark`] is.
+    EachBegin = 41,
 }
 
 impl Hook {
     /// How many there are.
-    pub const COUNT: usize = 41;
+    pub const COUNT: usize = 42;
     /// Those that count and name files: the first ones.
     pub const COUNTING: usize = 16;
     /// The first one that tells opens; so many do.

@@ -52,6 +52,11 @@ pub const RECORD_FILE: u32 = 1;
 pub const RECORD_OPEN: u32 = 2;
 /// `kind` of a [`ChangeRecord`].
 pub const RECORD_CHANGE: u32 = 3;
+/// `kind` of an [`EachRecord`].
+pub const RECORD_EACH: u32 = 4;
+
+/// Where a record does not know a number.
+pub const UNKNOWN: u64 = u64::MAX;
 
 /// Bits of `flags` in records with a path.
 pub mod path_flag {
@@ -241,12 +246,47 @@ pub struct ChangeRecord {
     pub pad: u32,
 }
 
-pod!(FileId, FileRecord, OpenRecord, ChangeRecord);
+/// One read or write; the name of its file has a record of its own.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default)]
+pub struct EachRecord {
+    /// [`RECORD_EACH`].
+    pub kind: u32,
+    /// 0 for a read, 1 for a write.
+    pub direction: u32,
+    /// `CLOCK_BOOTTIME` at its end, nanoseconds.
+    pub time_ns: u64,
+    /// How long it took, or [`UNKNOWN`].
+    pub latency_ns: u64,
+    /// The file.
+    pub file: FileId,
+    /// Where in the file it began, or [`UNKNOWN`].
+    pub offset: u64,
+    /// Bytes that were asked for, or [`UNKNOWN`].
+    pub size: u64,
+    /// Bytes that were moved.
+    pub result: u64,
+    /// Operations that are told together: of a call that fetches several completions.
+    pub count: u64,
+    /// Process id in the initial PID namespace.
+    pub tgid: u32,
+    /// Thread id in the initial PID namespace.
+    pub tid: u32,
+    /// Real user id in the initial user namespace.
+    pub uid: u32,
+    /// `i_mode` of the file.
+    pub file_mode: u32,
+    /// Name of the thread.
+    pub comm: [u8; COMM_LEN],
+}
+
+pod!(FileId, FileRecord, OpenRecord, ChangeRecord, EachRecord);
 
 const _: () = assert!(size_of::<FileId>() == 16);
 const _: () = assert!(size_of::<FileRecord>() == 32);
 const _: () = assert!(size_of::<OpenRecord>() == 104);
 const _: () = assert!(size_of::<ChangeRecord>() == 120);
+const _: () = assert!(size_of::<EachRecord>() == 104);
 
 #[cfg(test)]
 mod tests {

@@ -33,6 +33,8 @@ pub struct Settings {
     pub compat_mask: u32,
     /// Report changes of names.
     pub changes: u32,
+    /// Report each read and write.
+    pub each: u32,
     /// Count reads.
     pub reads: u32,
     /// Count writes.
@@ -40,11 +42,18 @@ pub struct Settings {
     /// The tracepoint `io_uring_complete` has the completion as its third argument
     /// (6.18, 7.2); otherwise the result is the fourth (6.1, 6.12).
     pub uring_cqe: u32,
+    #[doc(hidden)]
+    pub pad: u32,
 }
 
 /// Size of the table that maps a syscall number to a [`Syscall`]; a power of
 /// two above every number of x86_64 and aarch64.
 pub const SYSCALL_TABLE: usize = 512;
+
+/// Added to a [`Syscall`] in the table: its third argument is the number of bytes asked for.
+pub const CALL_SIZED: u8 = 1 << 6;
+/// The same: its fourth argument is the place in the file.
+pub const CALL_PLACED: u8 = 1 << 7;
 
 /// What a system call is to us. Value 0 in the table: nothing.
 #[repr(u8)]
@@ -127,4 +136,4 @@ impl Syscall {
 
 pod!(Settings);
 
-const _: () = assert!(size_of::<Settings>() == 64);
+const _: () = assert!(size_of::<Settings>() == 72);

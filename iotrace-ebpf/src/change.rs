@@ -1,7 +1,9 @@
 //! Changes of names, and ends of files.
 
 use aya_ebpf::helpers::generated::bpf_ktime_get_boot_ns;
-use iotrace_common::{ABSENT, Change, ChangeRecord, FileId, Hook, Loss, RECORD_CHANGE, path_flag};
+use iotrace_common::{
+    ABSENT, Change, ChangeRecord, FileId, Hook, Loss, RECORD_CHANGE, UNKNOWN, path_flag,
+};
 
 use crate::{
     claim::{self, Claimed, Name},
@@ -108,14 +110,14 @@ pub fn now() -> u64 {
     unsafe { bpf_ktime_get_boot_ns() }
 }
 
-/// What the current thread kept from being written so far; `u64::MAX` where nobody asks, or knows.
+/// What the current thread kept from being written so far; [`UNKNOWN`] where nobody asks, or knows.
 #[inline(always)]
 pub fn cancelled() -> u64 {
     if setting!(changes) == 0 || offset!(task_cancelled) == ABSENT {
-        return u64::MAX;
+        return UNKNOWN;
     }
     // SAFETY: a member of task_struct.
-    unsafe { Probe::load(kernel::task(), offset!(task_cancelled)) }.unwrap_or(u64::MAX)
+    unsafe { Probe::load(kernel::task(), offset!(task_cancelled)) }.unwrap_or(UNKNOWN)
 }
 
 /// Tells a change by the current thread.

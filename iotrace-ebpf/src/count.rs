@@ -6,9 +6,10 @@ use aya_ebpf::{bindings::BPF_NOEXIST, maps::HashMap};
 use iotrace_common::{Hook, Loss, OpTotal, Row, RowKey, RowKind};
 
 use crate::{
-    emit,
+    each, emit,
     file::{Inode, OpenFile},
-    filter, kernel,
+    filter,
+    kernel::{self, setting},
     maps::{CONTROL, ROWS_EVEN, ROWS_ODD, TOTALS},
     who::Who,
 };
@@ -130,6 +131,9 @@ pub fn add<W: Who>(hook: Hook, kind: RowKind, who: &W, inode: Inode, ops: Ops) -
     // SAFETY: read once, because user space changes it at any time.
     let epoch = unsafe { core::ptr::read_volatile(&raw const control.epoch) };
     let half = epoch & 1;
+    if setting!(each) != 0 && matches!(kind, RowKind::Own | RowKind::Elsewhere) {
+        each::tell(hook, who, inode, ops.direction.index() as u32, ops);
+    }
     let part = if matches!(kind, RowKind::Storage) {
         2
     } else {

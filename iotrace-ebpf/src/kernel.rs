@@ -9,7 +9,9 @@ use aya_ebpf::helpers::{
     bpf_get_current_pid_tgid, bpf_get_current_task, bpf_probe_read_kernel,
     generated::bpf_get_current_task_btf,
 };
-use iotrace_common::{ABSENT, Layout, Loss, PATH_CAP, SYSCALL_TABLE, Settings};
+use iotrace_common::{
+    ABSENT, CALL_PLACED, CALL_SIZED, Layout, Loss, PATH_CAP, SYSCALL_TABLE, Settings,
+};
 
 #[unsafe(no_mangle)]
 pub static LAYOUT: Layout = Layout::UNKNOWN;
@@ -28,9 +30,11 @@ pub static SETTINGS: Settings = Settings {
     task_btf: 0,
     compat_mask: 0,
     changes: 0,
+    each: 0,
     reads: 0,
     writes: 0,
     uring_cqe: 0,
+    pad: 0,
 };
 
 #[unsafe(no_mangle)]
@@ -64,9 +68,10 @@ macro_rules! setting {
 }
 pub(crate) use setting;
 
-/// What the syscall `nr` is to us (`iotrace_common::Syscall`), 0 for nothing.
+/// What the syscall `nr` is to us (`iotrace_common::Syscall`), 0 for nothing, with what its
+/// arguments are.
 #[inline(always)]
-pub fn syscall_kind(nr: u32) -> u8 {
+fn syscall_entry(nr: u32) -> u8 {
     let index = nr as usize & (SYSCALL_TABLE - 1);
     let kind = constant(&SYSCALLS[index]);
     if (nr as usize) < SYSCALL_TABLE {
@@ -74,6 +79,12 @@ pub fn syscall_kind(nr: u32) -> u8 {
     } else {
         0
     }
+}
+
+/// What the syscall `nr` is to us (`iotrace_common::Syscall`), 0 for nothing.
+#[inline(always)]
+pub fn syscall_kind(nr: u32) -> u8 {
+    syscall_entry(nr) & !(CALL_SIZED | CALL_PLACED)
 }
 
 /// What the system call that returns with these registers is to us
@@ -86,6 +97,18 @@ pub unsafe fn call_kind(regs: Ptr) -> Result<u8, Loss> {
     // SAFETY: a register at an offset from BTF. The low half of the number:
     // `orig_ax` is 64 bits wide, `syscallno` of aarch64 32.
     Ok(syscall_kind(unsafe {
+        Probe::load(regs, offset!(regs_nr))
+    }?))
+}
+
+/// The same, with what its arguments are.
+///
+/// # Safety
+/// Likewise.
+#[inline(always)]
+pub unsafe fn call_entry(regs: Ptr) -> Result<u8, Loss> {
+    // SAFETY: likewise.
+    Ok(syscall_entry(unsafe {
         Probe::load(regs, offset!(regs_nr))
     }?))
 }

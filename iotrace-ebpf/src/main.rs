@@ -19,6 +19,7 @@ mod change;
 mod claim;
 mod count;
 mod descriptor;
+mod each;
 mod emit;
 mod file;
 mod filter;

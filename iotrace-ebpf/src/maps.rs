@@ -11,22 +11,24 @@
 //! | `REQUESTS` | 8,192 *, 1 for opens | 64 + 48 | 0.9 MB |
 //! | `BEGUN` | 8,192, 1 without changes | 68 + 48 | 0.9 MB |
 //! | `CHANGE_SCRATCH` | 13 per CPU, 1 likewise | 8.6 KB | 111 KB per CPU |
+//! | `EACH_BEGUN` | 8,192, 1 without `--each` | 36 + 48 | 0.7 MB |
 //! | `MARKS` | 8,192 *, 1 without `--cache` | 48 + 48 | 0.8 MB |
 //! | `FOLLOWED` | 8,192 *, 1 when nothing is followed | 64 | 0.5 MB |
-//! | `CONTROL`, `TOTALS`, `LOSSES`, `BATCH`, `PENDING`, `OWN_PROCESS` | 1 to 64 | up to 104, per CPU | little |
+//! | `CONTROL`, `TOTALS`, `LOSSES`, `BATCH`, `PENDING`, `EACH_SCRATCH`, `OWN_PROCESS` | 1 to 64 | up to 104, per CPU | little |
 //! | `AYA_LOGS` (aya-log) | a page, 128 KiB with `-vv` | | 4 KB |
 
 use aya_ebpf::{
     macros::map,
     maps::{Array, HashMap, LruHashMap, PerCpuArray, RingBuf},
 };
-use iotrace_common::{Control, FileId, Hook, Losses, Row, RowKey, Totals};
+use iotrace_common::{Control, EachRecord, FileId, Hook, Losses, Row, RowKey, Totals};
 
 use crate::{
     aio::Request,
     batch::Batch,
     calls::{OpenArgs, TransferArgs},
     change::{Begun, ChangeScratch},
+    each::EachBegun,
     emit::{FileScratch, OpenScratch},
     file::Named,
     pending::Pending,
@@ -110,6 +112,15 @@ pub static BEGUN: LruHashMap<u32, Begun> = LruHashMap::with_max_entries(8_192, 0
 #[map]
 pub static CHANGE_SCRATCH: PerCpuArray<ChangeScratch> =
     PerCpuArray::with_max_entries(Hook::CHANGING as u32, 0);
+
+/// Reads and writes under way that are to be told. One that is evicted is told without its place.
+#[map]
+pub static EACH_BEGUN: LruHashMap<u32, EachBegun> = LruHashMap::with_max_entries(8_192, 0);
+
+/// Where records of reads and writes are put together, by hook.
+#[map]
+pub static EACH_SCRATCH: PerCpuArray<EachRecord> =
+    PerCpuArray::with_max_entries(Hook::COUNTING as u32, 0);
 
 /// Where open records are put together, likewise.
 #[map]

@@ -5,14 +5,14 @@ use std::collections::{HashMap, hash_map::Entry};
 
 use bytes::{Bytes, BytesMut};
 use iotrace_common::{
-    self as wire, ChangeRecord, FileRecord, OpTotal, OpenRecord, PATH_CAP, RECORD_CHANGE,
-    RECORD_FILE, RECORD_OPEN, Row, RowKey, RowKind, Via, path_flag,
+    self as wire, ChangeRecord, EachRecord, FileRecord, OpTotal, OpenRecord, PATH_CAP,
+    RECORD_CHANGE, RECORD_EACH, RECORD_FILE, RECORD_OPEN, Row, RowKey, RowKind, Via, path_flag,
 };
 use thiserror::Error;
 
 use crate::event::{
-    Change, Changed, Counts, Door, FileId, FilePath, FileType, Io, Open, Opened, Storage, Thread,
-    Time,
+    Change, Changed, Counts, Door, Each, FileId, FilePath, FileType, Io, Open, Opened, Storage,
+    Thread, Time,
 };
 use crate::flags;
 
@@ -50,6 +50,8 @@ pub enum Record {
         /// What the thread kept from being written so far.
         cancelled: Option<u64>,
     },
+    /// A read or write. Its time likewise.
+    Each(Each),
     /// The name from which a link or rename is about to be made.
     From(Begun),
     /// A change. Its time likewise; the rest of it is with its [`Begun`].
@@ -95,6 +97,7 @@ pub fn record(bytes: &[u8]) -> Result<Record, DecodeError> {
                 cancelled: known(head.cancelled),
             })
         }
+        RECORD_EACH => head::<EachRecord>(bytes).map(|(head, _)| Record::Each(each(&head))),
         RECORD_CHANGE => {
             let (head, rest) = head::<ChangeRecord>(bytes)?;
             let path = path_bytes(rest, head.path_len)?;
@@ -236,6 +239,27 @@ fn open(head: &OpenRecord, path: &[u8]) -> Open {
     }
 }
 
+fn each(head: &EachRecord) -> Each {
+    Each {
+        time: Time(head.time_ns),
+        thread: Thread {
+            pid: head.tgid,
+            tid: head.tid,
+            uid: head.uid,
+            comm: comm(&head.comm),
+        },
+        file: file_id(head.file),
+        file_type: file_type(head.file_mode),
+        path: None,
+        is_write: head.direction == 1,
+        bytes: head.result,
+        count: head.count,
+        offset: known(head.offset),
+        size: known(head.size),
+        latency_ns: known(head.latency_ns),
+    }
+}
+
 fn change(head: &ChangeRecord, path: &[u8]) -> Result<Record, DecodeError> {
     let what = wire::Change::ALL.get(head.what as usize);
     let what = *what.ok_or(DecodeError::UnknownChange(head.what))?;
@@ -287,7 +311,7 @@ fn change(head: &ChangeRecord, path: &[u8]) -> Result<Record, DecodeError> {
 
 /// The programs have no other word for what they do not know.
 fn known(number: u64) -> Option<u64> {
-    (number != u64::MAX).then_some(number)
+    (number != wire::UNKNOWN).then_some(number)
 }
 
 fn file_if_known(file: wire::FileId) -> Option<FileId> {

@@ -30,7 +30,7 @@ fn opened(head: OpenRecord, path: &[u8]) -> Open {
         ..head
     };
     match record(&bytes(&head, path)) {
-        Ok(Record::Open(open)) => open,
+        Ok(Record::Open { open, .. }) => open,
         other => panic!("{other:?}"),
     }
 }

@@ -2,12 +2,14 @@
 //! they do not know where it comes from.
 
 mod change;
+mod each;
 
 use std::{borrow::Cow, collections::BTreeMap, fmt, ops::AddAssign, sync::Arc};
 
 use bytes::Bytes;
 
 pub use change::{Change, Changed};
+pub use each::Each;
 
 /// Nanoseconds since 1970-01-01 00:00 UTC.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
@@ -20,10 +22,25 @@ pub enum Event {
     Io(Io),
     /// One open.
     Open(Open),
+    /// One read or write, which is counted too.
+    Each(Each),
     /// One change of names, or the end of a file.
     Change(Change),
     /// The end of an interval.
     Tick(Tick),
+}
+
+impl Event {
+    /// When it happened; sums have the time of the tick that follows them.
+    pub fn time(&self) -> Option<Time> {
+        match self {
+            Self::Io(_) => None,
+            Self::Open(open) => Some(open.time),
+            Self::Each(each) => Some(each.time),
+            Self::Change(change) => Some(change.time),
+            Self::Tick(tick) => Some(tick.time),
+        }
+    }
 }
 
 /// Who did it.

@@ -12,9 +12,9 @@ use std::{
 use crate::{
     commands::{Header, View},
     error::{Error, Failure},
+    event::Lost,
     exit::Exit,
     kernel::{self, Attached, Request, Way},
-    event::Lost,
     output::{Output, one_line, tell, units},
     run,
     source::{Admission, Live, Pace, Replay},

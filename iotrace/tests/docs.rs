@@ -1,7 +1,7 @@
 //! The documents agree with the program.
 
 use iotrace::{
-    commands::{END_FIELDS, HEADER_FIELDS, doctor, opens, top},
+    commands::{END_FIELDS, HEADER_FIELDS, churn, doctor, events, opens, top},
     output::ndjson::Field,
 };
 
@@ -25,6 +25,14 @@ fn events_lists_every_field() {
         section("`tick` of `top`", top::TICK_FIELDS),
         section("`open`", opens::OPEN_FIELDS),
         section("`tick` of `opens`", opens::LOSS_FIELDS),
+        section(
+            "`create`, `link`, `unlink`, `rmdir`, `rename`, `truncate`, `free`",
+            events::CHANGE_FIELDS,
+        ),
+        section("`read`, `write`", events::EACH_FIELDS),
+        section("`life`", churn::LIFE_FIELDS),
+        section("`churn`", churn::CHURN_FIELDS),
+        section("`tick` of `churn`", churn::TICK_FIELDS),
         section("`end`", END_FIELDS),
         section("`check`", doctor::CHECK_FIELDS),
         section("`doctor`", doctor::DOCTOR_FIELDS),
@@ -45,7 +53,14 @@ fn events_lists_every_cause_of_loss() {
             "{loss:?}"
         );
     }
-    for cause in ["recursion", "probe_missed", "rows_full", "unbalanced"] {
+    for cause in [
+        "recursion",
+        "probe_missed",
+        "rows_full",
+        "unbalanced",
+        "files_untracked",
+        "replay_damaged",
+    ] {
         assert!(EVENTS.contains(&format!("| `{cause}` |")), "{cause}");
     }
 }

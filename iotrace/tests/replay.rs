@@ -6,10 +6,10 @@ use bytes::Bytes;
 use clap::Parser as _;
 use iotrace::{
     cli::{Cli, Command},
-    commands::{Header, View, opens::Opens, top::Top},
+    commands::{Header, View, churn::Churn, events::Events, opens::Opens, top::Top},
     event::{
-        Counts, Door, Event, FileId, FilePath, FileType, Io, Load, Lost, Open, Opened, Thread,
-        Tick, Time,
+        Change, Changed, Counts, Door, Each, Event, FileId, FilePath, FileType, Io, Load, Lost,
+        Open, Opened, Thread, Tick, Time,
     },
     exit::Exit,
     kernel::Way,
@@ -149,6 +149,7 @@ fn open(result: Opened, flags: i32, name: Option<FilePath>) -> Event {
         door: Door::Call,
         cgroup: 42,
         mount_ns: Some(4_026_531_841),
+        cancelled_bytes: None,
     })
 }
 
@@ -187,6 +188,76 @@ fn opens() -> Vec<Event> {
     ]
 }
 
+fn change(at_ns: u64, what: Changed, name: Option<FilePath>) -> Event {
+    let is_free = what == Changed::Free;
+    Event::Change(Change {
+        time: Time(NOON + at_ns),
+        thread: thread(b"rm"),
+        what,
+        file: Some(FILE),
+        file_type: Some(FileType::Regular),
+        path: name,
+        links: is_free.then_some(0),
+        held: false,
+        cancelled_bytes: is_free.then_some(4_997_120),
+    })
+}
+
+/// A file that is made, written, renamed, read and removed, and an old one.
+fn lives() -> Vec<Event> {
+    let renamed = Changed::Rename {
+        from: Some(path(b"/tmp/2ec5/594.txt")),
+        other: None,
+        exchange: false,
+    };
+    let each = Each {
+        time: Time(NOON + 3_000_000),
+        thread: thread(b"python"),
+        file: FILE,
+        file_type: FileType::Regular,
+        path: Some(Arc::new(path(b"/tmp/2ec5/594.txt"))),
+        is_write: true,
+        bytes: 4096,
+        count: 1,
+        offset: Some(8192),
+        size: Some(5000),
+        latency_ns: Some(12_345),
+    };
+    let mut old = change(
+        9_000_000,
+        Changed::Unlink,
+        Some(path(b"/srv/cache/\x1b[2Ja.db")),
+    );
+    if let Event::Change(old) = &mut old {
+        old.file = None;
+    }
+    let mut unlinked = change(7_000_000, Changed::Unlink, Some(path(b"/tmp/2ec5/595.txt")));
+    if let Event::Change(unlinked) = &mut unlinked {
+        unlinked.links = Some(0);
+    }
+    let mut events = opens();
+    events.truncate(1);
+    events.extend([
+        Event::Each(each),
+        change(4_000_000, renamed, Some(path(b"/tmp/2ec5/595.txt"))),
+        change(
+            5_000_000,
+            Changed::Truncate { length: 0 },
+            Some(path(b"/tmp/2ec5/595.txt")),
+        ),
+        unlinked,
+        change(8_000_000, Changed::Free, None),
+        old,
+        io(Some(path(b"/tmp/2ec5/594.txt")), [3, 1, 4096, 4_999_168]),
+    ]);
+    let Event::Tick(mut last) = tick() else {
+        return events;
+    };
+    last.time = Time(NOON + 1_000_000_000);
+    events.push(Event::Tick(last));
+    events
+}
+
 /// What a command line prints for these events, and its last words.
 fn print(arguments: &str, events: Vec<Event>) -> String {
     let cli = Cli::try_parse_from(arguments.split_whitespace()).expect("a command line");
@@ -197,6 +268,14 @@ fn print(arguments: &str, events: Vec<Event>) -> String {
             events,
         ),
         Command::Opens(args) => show(Opens::new(args.config().expect("a config"), screen), events),
+        Command::Churn(args) => show(
+            Churn::new(args.config(screen).expect("a config"), screen),
+            events,
+        ),
+        Command::Events(args) => show(
+            Events::new(args.config().expect("a config"), screen),
+            events,
+        ),
         Command::Doctor(_) => panic!("doctor has no events"),
     }
 }
@@ -208,7 +287,7 @@ fn show(mut view: impl View, events: Vec<Event>) -> String {
         .expect("a runtime");
     let header = Header {
         time: Time(NOON),
-        backend: "fentry",
+        backend: "fentry".into(),
         unseen: vec![Way::Mapped, Way::Uring],
         kernel: "6.12.95".to_owned(),
         command: "test",
@@ -298,6 +377,31 @@ fn opens_with_filters() {
         print("iotrace opens -n perl", opens()),
     ];
     insta::assert_snapshot!(filtered.join("\n\n"));
+}
+
+#[test]
+fn churn_as_text() {
+    insta::assert_snapshot!(print("iotrace churn", lives()));
+}
+
+#[test]
+fn churn_as_ndjson() {
+    insta::assert_snapshot!(print("iotrace churn --json", lives()));
+}
+
+#[test]
+fn churn_with_filters() {
+    let filtered = [
+        print("iotrace churn --min-files 2", lives()),
+        print("iotrace churn --max-age 1", lives()),
+        print("iotrace churn --path /srv/*", lives()),
+    ];
+    insta::assert_snapshot!(filtered.join("\n\n"));
+}
+
+#[test]
+fn events_as_ndjson() {
+    insta::assert_snapshot!(print("iotrace events --json", lives()));
 }
 
 #[test]

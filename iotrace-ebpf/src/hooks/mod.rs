@@ -5,6 +5,7 @@ mod cache;
 mod change_calls;
 mod changes;
 mod copies;
+mod each;
 mod ends;
 mod exec;
 mod fentry;

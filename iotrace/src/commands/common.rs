@@ -97,7 +97,10 @@ impl TraceArgs {
     ) -> Result<Request, Error> {
         let is_live = self.replay.is_none();
         // The same number is another process to the kernel.
-        if is_live && (self.pid.is_some() || self.tid.is_some()) && !process::in_initial_pid_namespace() {
+        if is_live
+            && (self.pid.is_some() || self.tid.is_some())
+            && !process::in_initial_pid_namespace()
+        {
             return Err(usage(
                 "--pid and --tid can not be used inside a PID namespace, where ids are not those \
                  of the kernel; use --comm, or run iotrace in the host's (docker: --pid=host)"

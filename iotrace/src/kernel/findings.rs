@@ -114,6 +114,7 @@ const TOP: What = What {
         mapped: false,
         layers: false,
         cache: false,
+        each: false,
     }),
     opens: None,
     changes: None,
@@ -188,7 +189,7 @@ fn examine(file: &TypeFile) -> Types {
 
 /// What each feature is to people, and what follows when it is missing. The fields
 /// of each: [`iotrace_common::Layout::FIELDS`].
-const PARTS: [(Feature, &str, &str); 17] = [
+const PARTS: [(Feature, &str, &str); 21] = [
     (
         Feature::Core,
         "counting and naming",
@@ -244,6 +245,26 @@ const PARTS: [(Feature, &str, &str); 17] = [
     ),
     (Feature::Mapped, "mapped files", "--mmap shows nothing"),
     (Feature::Exec, "exec", "opens by exec are not seen"),
+    (
+        Feature::Changes,
+        "changes of names",
+        "`churn` and `events` do not work",
+    ),
+    (
+        Feature::Ends,
+        "ends of files",
+        "the last close of files without a name is not seen",
+    ),
+    (
+        Feature::Cancelled,
+        "cancelled writes",
+        "`cancelled_bytes` is absent",
+    ),
+    (
+        Feature::Positions,
+        "places in files",
+        "--each does not tell places and times",
+    ),
     (
         Feature::Storage,
         "use of the cache",

@@ -52,6 +52,7 @@ fn group(ways: &'static [Way], needs: &'static [Feature], hooks: &[(bool, Attach
 pub(super) fn groups(backend: Backend, what: What) -> Vec<Group> {
     let mut groups = vec![vital(backend, what)];
     groups.extend(what.has_cache().then(|| cache(backend, what)));
+    groups.extend(what.has_each().then(|| each(backend, what)));
     if let Some(transfers) = what.transfers {
         let (read, write) = (transfers.read, transfers.write);
         groups.extend(transfers_by(backend, read, write));
@@ -307,6 +308,22 @@ fn cache(backend: Backend, what: What) -> Group {
     group(&[Way::Cache], &[Feature::Storage], hooks)
 }
 
+/// Begins of operations that are told one by one.
+fn each(backend: Backend, what: What) -> Group {
+    let (read, write) = what.directions();
+    let hooks: &[_] = match backend {
+        Backend::Fentry => &[
+            (read, hook("vfs_read_begin", "vfs_read")),
+            (write, hook("vfs_write_begin", "vfs_write")),
+            (read, hook("vfs_readv_begin", "vfs_readv")),
+            (write, hook("vfs_writev_begin", "vfs_writev")),
+        ],
+        Backend::Kprobe => &[(true, hook("call_begin_kprobe", "sys_enter"))],
+        Backend::Syscall => &[(true, hook("call_begin", "sys_enter"))],
+    };
+    group(&[Way::Each], &[Feature::Positions], hooks)
+}
+
 fn layers(read: bool, write: bool) -> Group {
     let hooks = [
         (read, hook("vfs_iter_read_exit", "vfs_iter_read")),
@@ -366,6 +383,7 @@ mod tests {
             mapped: true,
             layers: true,
             cache: true,
+            each: true,
         };
         let changes = What {
             changes: Some(Changes::Everything),

@@ -54,7 +54,7 @@ const LOG_DEBUG: u8 = 4;
 /// Files whose names are remembered as told, where there are any to tell.
 const NAMED_FILES: u32 = 16_384;
 
-/// Changes of names that can be under way.
+/// Changes of names, and operations that are told one by one, that can be under way.
 const BEGUN: u32 = 8_192;
 
 /// Running programs. Dropping it detaches and unloads all of them; so does the
@@ -161,6 +161,7 @@ fn load(request: &Request, plan: &Plan) -> Result<Ebpf, Unavailable> {
     let counted = request.what.is_counted();
     let opens = request.what.opens.is_some();
     let changes = request.what.changes.is_some();
+    let each = request.what.has_each();
     let kprobe = request
         .backend
         .is_none_or(|backend| backend == Backend::Kprobe);
@@ -184,6 +185,8 @@ fn load(request: &Request, plan: &Plan) -> Result<Ebpf, Unavailable> {
         .map_max_entries("FILE_SCRATCH", unless(counted, Hook::COUNTING as u32))
         .map_max_entries("OPEN_SCRATCH", unless(opens, Hook::OPENING as u32))
         .map_max_entries("BEGUN", unless(changes && functions, BEGUN))
+        .map_max_entries("EACH_BEGUN", unless(each, BEGUN))
+        .map_max_entries("EACH_SCRATCH", unless(each, Hook::COUNTING as u32))
         .map_max_entries("CHANGE_SCRATCH", unless(changes, Hook::CHANGING as u32))
         .map_max_entries("MARKS", unless(request.what.has_cache(), request.calls))
         .map_max_entries("REQUESTS", unless(functions && counted, request.calls))

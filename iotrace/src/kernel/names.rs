@@ -22,10 +22,15 @@ impl Names {
         self.names.insert(file, (Arc::new(path), self.tick));
     }
 
+    /// The path of a file.
+    pub fn of(&self, file: FileId, file_type: FileType) -> Option<Arc<FilePath>> {
+        let (path, _) = self.names.get(&file)?;
+        Some(describe(path, file_type, file.ino))
+    }
+
     /// Fills in the path of a row.
     pub fn resolve(&self, io: &mut Io) {
-        let named = self.names.get(&io.file).map(|(path, _)| path);
-        io.path = named.map(|path| describe(path, io.file_type, io.file.ino));
+        io.path = self.of(io.file, io.file_type);
         // What an overlay opens for itself hangs in a mount of its own, so that its path begins
         // at the root of the layer.
         if io.lower

@@ -1,7 +1,9 @@
 //! From what is wanted and what the kernel is like to the constants and
 //! programs to load.
 
-use iotrace_common::{ABSENT, Feature, Layout, SYSCALL_TABLE, Settings, Syscall};
+use iotrace_common::{
+    ABSENT, CALL_PLACED, CALL_SIZED, Feature, Layout, SYSCALL_TABLE, Settings, Syscall,
+};
 
 use super::{
     layout::{TASK_BTF_HELPER, Traceable, UringComplete, arch, check_all, layout, uring_complete},
@@ -160,11 +162,13 @@ fn settings(request: &Request) -> Settings {
         failed_only: u32::from(request.what.opens == Some(Opens::Failed)),
         compat_mask: arch::COMPAT.1,
         changes: u32::from(request.what.changes.is_some()),
+        each: u32::from(request.what.has_each()),
         reads: u32::from(reads),
         writes: u32::from(writes),
         // The kernel's types tell.
         task_btf: 0,
         uring_cqe: 0,
+        pad: 0,
     }
 }
 
@@ -206,21 +210,19 @@ const CHANGES: &[(libc::c_long, Syscall)] = &[
 /// The running architecture's system calls.
 fn syscalls(what: What) -> [u8; SYSCALL_TABLE] {
     let reads = [
-        libc::SYS_read,
-        libc::SYS_pread64,
-        libc::SYS_readv,
-        libc::SYS_preadv,
-        libc::SYS_preadv2,
-    ]
-    .map(|nr| (nr, Syscall::Read));
+        (libc::SYS_read, CALL_SIZED),
+        (libc::SYS_pread64, CALL_SIZED | CALL_PLACED),
+        (libc::SYS_readv, 0),
+        (libc::SYS_preadv, CALL_PLACED),
+        (libc::SYS_preadv2, CALL_PLACED),
+    ];
     let writes = [
-        libc::SYS_write,
-        libc::SYS_pwrite64,
-        libc::SYS_writev,
-        libc::SYS_pwritev,
-        libc::SYS_pwritev2,
-    ]
-    .map(|nr| (nr, Syscall::Write));
+        (libc::SYS_write, CALL_SIZED),
+        (libc::SYS_pwrite64, CALL_SIZED | CALL_PLACED),
+        (libc::SYS_writev, 0),
+        (libc::SYS_pwritev, CALL_PLACED),
+        (libc::SYS_pwritev2, CALL_PLACED),
+    ];
     // The direction is looked at as they are counted.
     let both = [
         (libc::SYS_sendfile, Syscall::Sendfile),
@@ -239,18 +241,21 @@ fn syscalls(what: What) -> [u8; SYSCALL_TABLE] {
         (libc::SYS_open_by_handle_at, Syscall::OpenByHandle),
     ];
     let mut table = [0; SYSCALL_TABLE];
+    let (read, write) = what.directions();
+    for (wanted, calls, kind) in [
+        (read, &reads, Syscall::Read),
+        (write, &writes, Syscall::Write),
+    ] {
+        for (nr, arguments) in calls.iter().filter(|_| wanted) {
+            table[*nr as usize] = kind as u8 | arguments;
+        }
+    }
     let mut set = |calls: &[(libc::c_long, Syscall)]| {
         for (nr, call) in calls {
             table[*nr as usize] = *call as u8;
         }
     };
-    if let Some(transfers) = what.transfers {
-        if transfers.read {
-            set(&reads);
-        }
-        if transfers.write {
-            set(&writes);
-        }
+    if what.transfers.is_some() {
         set(&both);
     }
     if what.opens.is_some() {
@@ -286,6 +291,7 @@ mod tests {
             mapped: false,
             layers: false,
             cache: false,
+            each: false,
         });
         assert_eq!(plan.allows(&request(transfers)), Ok(()));
         let refused = plan.allows(&request(What::opens(Opens::Failed)));

@@ -85,6 +85,8 @@ pub struct Transfers {
     pub layers: bool,
     /// What moves between cache and storage too.
     pub cache: bool,
+    /// Each of them, beside the sums.
+    pub each: bool,
 }
 
 impl What {
@@ -124,7 +126,12 @@ impl What {
 
     /// Whether things are told one by one.
     pub fn is_told(self) -> bool {
-        self.opens.is_some() || self.changes.is_some()
+        self.opens.is_some() || self.changes.is_some() || self.has_each()
+    }
+
+    /// Whether each read and write is told.
+    pub fn has_each(self) -> bool {
+        self.transfers.is_some_and(|transfers| transfers.each)
     }
 }
 

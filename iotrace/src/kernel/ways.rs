@@ -54,6 +54,8 @@ pub enum Way {
     Ends,
     /// Changes of a file's size.
     Truncations,
+    /// Places and times of reads and writes, when they are asked for.
+    Each,
 }
 
 impl Way {
@@ -84,12 +86,17 @@ impl Way {
             Self::UringChanges => "io_uring_changes",
             Self::Ends => "ends",
             Self::Truncations => "truncations",
+            Self::Each => "each",
         }
     }
 
     /// From NDJSON.
     pub fn from_name(name: &str) -> Option<Self> {
-        let mut known = TRANSFERS.iter().chain(&OPENS).chain(&CHANGES).chain(&ASKED_FOR);
+        let mut known = TRANSFERS
+            .iter()
+            .chain(&OPENS)
+            .chain(&CHANGES)
+            .chain(&ASKED_FOR);
         known.find(|way| way.name() == name).copied()
     }
 
@@ -120,6 +127,7 @@ impl Way {
             Self::UringChanges => "unlink and rename by io_uring",
             Self::Ends => "the last close of files without a name",
             Self::Truncations => "truncations",
+            Self::Each => "places and times of reads and writes",
         }
     }
 }
@@ -131,6 +139,7 @@ pub(super) fn all(what: What) -> Vec<Way> {
         ways.extend(TRANSFERS);
         ways.extend(transfers.layers.then_some(Way::Layers));
         ways.extend(transfers.cache.then_some(Way::Cache));
+        ways.extend(transfers.each.then_some(Way::Each));
     }
     if what.opens.is_some() {
         ways.extend(OPENS);
@@ -167,7 +176,7 @@ const TRANSFERS: [Way; 14] = [
 ];
 
 /// Ways only of those who ask for them.
-const ASKED_FOR: [Way; 2] = [Way::Layers, Way::Cache];
+const ASKED_FOR: [Way; 3] = [Way::Layers, Way::Cache, Way::Each];
 
 const OPENS: [Way; 6] = [
     Way::Handles,

@@ -11,7 +11,7 @@ use super::{EventSource, Status, joined::Joiner};
 use crate::{
     decode::{self, Record},
     error::Failure,
-    event::{Event, Tick},
+    event::{Each, Event, Tick},
     kernel::{Attached, Counters, Interval, Names, Request, Ring},
     system::{clock::Clock, host::Host, privileges},
 };
@@ -34,6 +34,8 @@ pub struct Live {
     counters: Counters,
     names: Names,
     joiner: Joiner,
+    /// Operations on files whose name has not come yet.
+    nameless: Vec<Each>,
     clock: Clock,
     host: Host,
     pace: Pace,
@@ -70,6 +72,7 @@ impl Live {
             counters: Counters::new(&mut attached)?,
             names: Names::default(),
             joiner: Joiner::default(),
+            nameless: Vec::new(),
             clock: Clock::new(),
             host,
             pace,
@@ -86,6 +89,10 @@ impl Live {
 
     fn drain(&mut self, limit: usize, events: &mut Vec<Event>) {
         let (names, joiner, clock) = (&mut self.names, &mut self.joiner, &self.clock);
+        let first = events.len();
+        // A first operation is told before the name of its file.
+        let mut nameless = std::mem::take(&mut self.nameless);
+        let late = nameless.len();
         self.more = self
             .ring
             .get_mut()
@@ -104,6 +111,10 @@ impl Live {
                     joiner.open(&mut open, cancelled);
                     events.push(Event::Open(open));
                 }
+                Ok(Record::Each(mut each)) => {
+                    each.time = clock.real(each.time);
+                    nameless.push(each);
+                }
                 Ok(Record::From(begun)) => joiner.begin(begun),
                 Ok(Record::Change {
                     mut change,
@@ -117,6 +128,18 @@ impl Live {
                 // The object is built with this program: this is a bug, not a loss.
                 Err(error) => log::error!("the kernel sent what can not be read: {error}"),
             });
+        if nameless.is_empty() {
+            return;
+        }
+        for (n, mut each) in nameless.into_iter().enumerate() {
+            each.path = self.names.of(each.file, each.file_type);
+            if each.path.is_some() || n < late {
+                events.push(Event::Each(each));
+            } else {
+                self.nameless.push(each);
+            }
+        }
+        events[first..].sort_by_key(Event::time);
     }
 
     fn drain_all(&mut self, events: &mut Vec<Event>) {

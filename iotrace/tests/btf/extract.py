@@ -13,6 +13,8 @@ FUNCTIONS = [
     "vfs_write",
     "do_sys_openat2",
     "vfs_unlink",
+    "vfs_create",
+    "do_truncate",
     "do_page_mkwrite",
     "aio_complete_rw",
     "bpf_get_current_task_btf",

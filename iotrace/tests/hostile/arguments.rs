@@ -27,6 +27,14 @@ fn parse(words: &[String]) {
         Command::Opens(args) => {
             let _ = args.request();
         }
+        Command::Churn(args) => {
+            let _ = args.request();
+            let _ = args.config(Screen::default());
+        }
+        Command::Events(args) => {
+            let _ = args.request();
+            let _ = args.config();
+        }
         // It checks nothing before it looks at the system.
         Command::Doctor(_) => {}
     }

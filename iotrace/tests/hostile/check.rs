@@ -18,14 +18,16 @@ use super::{object, render};
 /// Decodes a record. A path is as long as its bytes allow, and has no NUL.
 pub fn record(bytes: &[u8]) -> Option<Record> {
     let record = decode::record(bytes).ok()?;
-    let path = match &record {
-        Record::Name { path, .. } => path,
-        Record::Open(open) => {
-            let comm = &open.thread.comm;
-            assert!(comm.len() <= COMM_LEN && !comm.contains(&0), "{comm:?}");
-            &open.path
-        }
+    let (path, comm) = match &record {
+        Record::Name { path, .. } => (path, None),
+        Record::Open { open, .. } => (&open.path, Some(&open.thread.comm)),
+        Record::From(begun) => (&begun.path, None),
+        Record::Change { change, .. } => (&change.path, Some(&change.thread.comm)),
+        Record::Each(each) => (&None, Some(&each.thread.comm)),
     };
+    if let Some(comm) = comm {
+        assert!(comm.len() <= COMM_LEN && !comm.contains(&0), "{comm:?}");
+    }
     if let Some(path) = path {
         assert!(path.bytes.len() <= bytes.len() + 1, "{}", path.bytes.len());
         assert!(!path.bytes.contains(&0), "{path:?}");
@@ -36,7 +38,11 @@ pub fn record(bytes: &[u8]) -> Option<Record> {
 /// Decodes a record, and shows what it tells in every way there is.
 pub fn record_and_output(bytes: &[u8]) {
     match record(bytes) {
-        Some(Record::Open(open)) => opens(&[open]),
+        Some(Record::Open { open, .. }) => opens(&[open]),
+        Some(Record::Change { change, .. }) => told(Event::Change(change)),
+        Some(Record::Each(each)) => told(Event::Each(each)),
+        // Comes with the change that it is part of.
+        Some(Record::From(_)) => {}
         Some(Record::Name { file, path }) => {
             // Nothing but the name comes with such a record.
             let comm = Bytes::copy_from_slice(&bytes[bytes.len().saturating_sub(COMM_LEN)..]);
@@ -72,6 +78,17 @@ pub fn transfer(comm: Bytes, file: FileId, path: Option<FilePath>) -> Io {
             }),
         },
         lower: true,
+    }
+}
+
+/// Shows an event of `events` and `churn` as text and as NDJSON.
+fn told(event: Event) {
+    let events = [event, Event::Tick(Tick::default())];
+    for command in ["events --each", "churn", "churn --files"] {
+        for options in ["", " --json"] {
+            let printed = render::text(&format!("{command}{options}"), &events);
+            assert!(std::str::from_utf8(&printed).is_ok());
+        }
     }
 }
 

@@ -135,6 +135,7 @@ fn opens() -> impl Strategy<Value = Vec<Open>> {
             door: iotrace::event::Door::Exec,
             cgroup,
             mount_ns: Some(mode),
+            cancelled_bytes: Some(time),
         }
     });
     vec(open, 0..8)

@@ -4,7 +4,7 @@ use iotrace::{
     decode::{self, Record},
     event::{FileId, FileType, Opened},
 };
-use iotrace_common::path_flag;
+use iotrace_common::{Change, path_flag};
 use proptest::{collection::vec, prelude::*};
 
 use super::{
@@ -22,13 +22,17 @@ const FILE: FileId = FileId {
 /// Bytes behind the path, which belong to nothing.
 const BEHIND: usize = "behind".len();
 
-fn samples() -> [Vec<u8>; 4] {
+fn samples() -> [Vec<u8>; 8] {
     let claimed = path_flag::CLAIMED | path_flag::CUT;
     [
         wire::name_record(0, b"file.txt\0dir\0top\0/\0"),
         wire::name_record(path_flag::OUTSIDE | path_flag::DELETED, b"memfd:x\0"),
         wire::open_record(path_flag::CREATED, 7, b"cat", b"file.txt\0dir\0"),
         wire::open_record(claimed, -2, b"sixteen bytes!!!", b"../own\0home\0"),
+        wire::change_record(Change::Unlink, path_flag::HELD, b"file.txt\0dir\0"),
+        wire::change_record(Change::From, claimed, b"../own\0home\0"),
+        wire::change_record(Change::Rename, 0, b"new\0dir\0"),
+        wire::each_record(),
     ]
 }
 
@@ -84,7 +88,7 @@ proptest! {
         walk in wire::walk(), comm in wire::comm(), result in -4095..4096,
     ) {
         let bytes = wire::open_record(walk.flags(), result, &comm, &walk.bytes());
-        let Some(Record::Open(open)) = check::record(&bytes) else {
+        let Some(Record::Open { open, .. }) = check::record(&bytes) else {
             return Err(TestCaseError::fail("no open"));
         };
         let found = walk.own.is_none() && result >= 0;

@@ -5,7 +5,7 @@ use std::{cell::RefCell, collections::HashMap, rc::Rc};
 use clap::Parser as _;
 use iotrace::{
     cli::{Cli, Command},
-    commands::{Header, View, opens::Opens, top::Top},
+    commands::{Header, View, churn::Churn, events::Events, opens::Opens, top::Top},
     event::{Event, Lost, Time},
     output::{Output, Screen},
 };
@@ -44,6 +44,14 @@ fn print(arguments: &str, events: &[Event], screen: Screen) -> Vec<u8> {
             let config = args.config().expect("a config");
             show(Opens::new(config, screen), events)
         }
+        Command::Churn(args) => {
+            let config = args.config(screen).expect("a config");
+            show(Churn::new(config, screen), events)
+        }
+        Command::Events(args) => show(
+            Events::new(args.config().expect("a config"), screen),
+            events,
+        ),
         Command::Doctor(_) => panic!("doctor has no events"),
     }
 }
@@ -51,7 +59,7 @@ fn print(arguments: &str, events: &[Event], screen: Screen) -> Vec<u8> {
 fn show(mut view: impl View, events: &[Event]) -> Vec<u8> {
     let header = Header {
         time: Time(0),
-        backend: "fentry",
+        backend: "fentry".into(),
         unseen: Vec::new(),
         kernel: "6.12.95".to_owned(),
         command: "test",

@@ -1,7 +1,9 @@
 //! Records as the kernel programs write them, byte by byte, and what they mean,
 //! written down in another way than the decoder does it.
 
-use iotrace_common::{COMM_LEN, RECORD_FILE, RECORD_OPEN, path_flag};
+use iotrace_common::{
+    COMM_LEN, Change, RECORD_CHANGE, RECORD_EACH, RECORD_FILE, RECORD_OPEN, path_flag,
+};
 use proptest::{collection::vec, prelude::*};
 
 /// What a walk to the root has found.
@@ -127,12 +129,45 @@ pub fn open_record(flags: u32, result: i32, comm: &[u8], path: &[u8]) -> Vec<u8>
         &words(&[RECORD_OPEN, flags]),
         &longs(&[4, INO]),
         &words(&[DEV.0, GENERATION]),
-        &longs(&[libc::O_CREAT as u64, 5]),
+        &longs(&[libc::O_CREAT as u64, 5, 7]),
         &words(&[1, 2, 3, 6]),
         &padded[..],
         &result.to_ne_bytes(),
         &words(&[0o100_640, libc::S_IFREG | 0o600, path.len() as u32]),
         path,
+        b"behind",
+    ]
+    .concat()
+}
+
+/// A change by the same thread, of two files.
+pub fn change_record(what: Change, flags: u32, path: &[u8]) -> Vec<u8> {
+    let file = [longs(&[INO]), words(&[DEV.0, GENERATION])].concat();
+    [
+        &words(&[RECORD_CHANGE, flags]),
+        &longs(&[4, 3]),
+        &file,
+        &file,
+        &longs(&[2, 4096]),
+        &words(&[1, 2, 3, what as u32]),
+        &[b'c'; COMM_LEN][..],
+        &words(&[libc::S_IFREG | 0o600, 1, path.len() as u32, 0]),
+        path,
+        b"behind",
+    ]
+    .concat()
+}
+
+/// A write by the same thread.
+pub fn each_record() -> Vec<u8> {
+    [
+        &words(&[RECORD_EACH, 1]),
+        &longs(&[4, 3]),
+        &longs(&[INO]),
+        &words(&[DEV.0, GENERATION]),
+        &longs(&[8192, 4096, 4096, 1]),
+        &words(&[1, 2, 3, libc::S_IFREG | 0o600]),
+        &[b'c'; COMM_LEN][..],
         b"behind",
     ]
     .concat()

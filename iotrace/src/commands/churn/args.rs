@@ -115,6 +115,7 @@ impl ChurnArgs {
             mapped: false,
             layers: false,
             cache: false,
+            each: false,
         };
         let what = What {
             transfers: Some(transfers),

@@ -191,7 +191,7 @@ impl View for Churn {
                 }
             }
             Event::Tick(tick) => self.tick(&tick, out),
-            Event::Io(_) => {}
+            Event::Io(_) | Event::Each(_) => {}
         }
         Ok(())
     }

@@ -33,6 +33,10 @@ pub struct EventsArgs {
     #[arg(short, long, value_name = "SECONDS", value_parser = seconds)]
     pub duration: Option<Duration>,
 
+    /// Tell each read and write, with place, size and time; not only sums
+    #[arg(long)]
+    pub each: bool,
+
     /// Include pipes, sockets, devices, directories and links; default: regular files and disks
     #[arg(short, long, visible_alias = "all")]
     pub all_files: bool,
@@ -72,6 +76,8 @@ pub struct EventsArgs {
 pub struct Config {
     /// NDJSON instead of text.
     pub json: bool,
+    /// Each read and write is shown.
+    pub each: bool,
     /// Filters by name.
     pub names: NameFilter,
 }
@@ -91,6 +97,7 @@ impl EventsArgs {
                 mapped: self.mmap,
                 layers: self.layers,
                 cache: self.cache,
+                each: self.each,
             }),
             opens: Some(Opens::All),
             changes: Some(if self.all_files {
@@ -108,6 +115,7 @@ impl EventsArgs {
     pub fn config(&self) -> Result<Config, Error> {
         Ok(Config {
             json: self.json(),
+            each: self.each,
             names: self.trace.names()?,
         })
     }

@@ -1,7 +1,7 @@
 //! NDJSON fields of `events`, beside those of `opens` and `top`.
 
 use crate::{
-    event::{Change, Changed, FileId, FilePath},
+    event::{Change, Changed, Each, FileId, FilePath},
     output::ndjson::{Field, field},
 };
 
@@ -72,11 +72,9 @@ pub const CHANGE_FIELDS: &[Field<Change>] = &[
         "`true` when leading components are missing",
         |change, slot| slot.mark(change.path.as_ref().is_some_and(|path| path.cut))
     ),
-    field!(
-        "deleted",
-        "`true` when the name is gone",
-        |change, slot| slot.mark(change.path.as_ref().is_some_and(|path| path.deleted))
-    ),
+    field!("deleted", "`true` when the name is gone", |change, slot| {
+        slot.mark(change.path.as_ref().is_some_and(|path| path.deleted))
+    }),
     field!(
         "from",
         "of a link or rename, the name before",
@@ -189,6 +187,96 @@ pub const CHANGE_FIELDS: &[Field<Change>] = &[
         |change, slot| {
             if let Some(bytes) = change.cancelled_bytes {
                 slot.number(bytes);
+            }
+        }
+    ),
+];
+
+/// Fields of a `read` or `write` record: one operation.
+pub const EACH_FIELDS: &[Field<Each>] = &[
+    field!("ts", "when it ended", |each, slot| slot.time(each.time)),
+    field!(
+        "pid",
+        "process id in the initial PID namespace",
+        |each, slot| slot.number(each.thread.pid.into())
+    ),
+    field!("tid", "thread id", |each, slot| slot
+        .number(each.thread.tid.into())),
+    field!("uid", "real user id", |each, slot| slot
+        .number(each.thread.uid.into())),
+    field!("comm", "name of the thread", |each, slot| slot
+        .text(&each.thread.comm)),
+    field!(
+        "comm_b64",
+        "the same in Base64, when it is not UTF-8",
+        |each, slot| slot.raw(&each.thread.comm)
+    ),
+    field!("path", "as in `io`", |each, slot| {
+        if let Some(path) = &each.path {
+            slot.text(&path.bytes);
+        }
+    }),
+    field!(
+        "path_b64",
+        "the same in Base64, when it is not UTF-8",
+        |each, slot| {
+            if let Some(path) = &each.path {
+                slot.raw(&path.bytes);
+            }
+        }
+    ),
+    field!("deleted", "as in `io`", |each, slot| {
+        slot.mark(each.path.as_ref().is_some_and(|path| path.deleted));
+    }),
+    field!("path_cut", "as in `io`", |each, slot| {
+        slot.mark(each.path.as_ref().is_some_and(|path| path.cut));
+    }),
+    field!("dev", "as in `io`", |each, slot| slot
+        .text(dev(each.file).as_bytes())),
+    field!("ino", "inode number", |each, slot| slot
+        .number(each.file.ino)),
+    field!("gen", "generation of the inode", |each, slot| slot
+        .number(each.file.generation.into())),
+    field!("file_type", "as in `io`", |each, slot| slot
+        .text(each.file_type.name().as_bytes())),
+    field!(
+        "bytes",
+        "bytes that were moved: the result",
+        |each, slot| slot.number(each.bytes)
+    ),
+    field!(
+        "count",
+        "operations that are told together, where one call fetched the results of several; absent for one",
+        |each, slot| {
+            if each.count != 1 {
+                slot.number(each.count);
+            }
+        }
+    ),
+    field!(
+        "offset_bytes",
+        "where in the file it began; absent when not known (AIO, io_uring, copies)",
+        |each, slot| {
+            if let Some(offset) = each.offset {
+                slot.number(offset);
+            }
+        }
+    ),
+    field!(
+        "size_bytes",
+        "bytes that were asked for; absent when not known (likewise, and vectors)",
+        |each, slot| {
+            if let Some(size) = each.size {
+                slot.number(size);
+            }
+        }
+    ),
+    field!(
+        "latency_ns",
+        "how long it took; absent when not known (AIO, io_uring, copies)",
+        |each, slot| {
+            if let Some(latency_ns) = each.latency_ns {
+                slot.number(latency_ns);
             }
         }
     ),

@@ -7,11 +7,11 @@ mod rows;
 use std::io;
 
 pub use args::{Config, EventsArgs};
-pub use fields::CHANGE_FIELDS;
+pub use fields::{CHANGE_FIELDS, EACH_FIELDS};
 
 use super::{Header, View, opens, top, write_end, write_header};
 use crate::{
-    event::{Change, Counts, Event, Io, Lost, Open, Tick, Time},
+    event::{Change, Counts, Each, Event, Io, Lost, Open, Tick, Time},
     output::{Output, Screen, ndjson, table::Table, units},
 };
 use rows::{COLUMNS, Row};
@@ -62,7 +62,12 @@ impl Events {
     fn change(&mut self, change: Change, out: &mut Output) {
         // The end of a file has no name to look at.
         let is_nameless = change.path.is_none();
-        if !is_nameless && !self.config.names.admits(&change.thread, change.path.as_ref()) {
+        if !is_nameless
+            && !self
+                .config
+                .names
+                .admits(&change.thread, change.path.as_ref())
+        {
             return;
         }
         self.changes += 1;
@@ -70,6 +75,18 @@ impl Events {
             ndjson::write(out.buffer(), change.what.name(), CHANGE_FIELDS, &change);
         } else if !is_nameless {
             self.table().row(out.buffer(), &Row::change(change));
+        }
+    }
+
+    fn each(&mut self, each: &Each, out: &mut Output) {
+        if !self.config.names.admits(&each.thread, each.path.as_deref()) {
+            return;
+        }
+        if self.config.json {
+            let kind = if each.is_write { "write" } else { "read" };
+            ndjson::write(out.buffer(), kind, EACH_FIELDS, each);
+        } else {
+            self.table().row(out.buffer(), &Row::each(each));
         }
     }
 
@@ -81,6 +98,8 @@ impl Events {
         let time = tick.time;
         if !self.config.json {
             let table = self.table();
+            // Each has been shown already.
+            let ios = if self.config.each { Vec::new() } else { ios };
             for row in ios.into_iter().flat_map(|io| Row::io(io, time)) {
                 table.row(out.buffer(), &row);
             }
@@ -128,6 +147,7 @@ impl View for Events {
             }
             Event::Open(open) => self.open(open, out),
             Event::Change(change) => self.change(change, out),
+            Event::Each(each) => self.each(&each, out),
             Event::Tick(tick) => self.tick(tick, out),
         }
         Ok(())

@@ -6,7 +6,7 @@ use jiff::{Timestamp, tz::TimeZone};
 use nix::errno::Errno;
 
 use crate::{
-    event::{Change, Changed, FilePath, Io, Open, Opened, Thread, Time},
+    event::{Change, Changed, Each, FilePath, Io, Open, Opened, Thread, Time},
     flags,
     output::{
         sanitize,
@@ -52,7 +52,9 @@ impl Row {
             Changed::Truncate { length } => units::bytes(*length),
             Changed::Rename { exchange: true, .. } => "exchange".to_owned(),
             Changed::Rename { other: Some(_), .. } => "replaces".to_owned(),
-            _ => change.links.map_or_else(String::new, |links| format!("links {links}")),
+            _ => change
+                .links
+                .map_or_else(String::new, |links| format!("links {links}")),
         };
         let what = change.what.name().to_owned();
         let from = match change.what {
@@ -66,6 +68,28 @@ impl Row {
             detail,
             path: change.path,
             from,
+        }
+    }
+
+    /// Of a read or write.
+    pub fn each(each: &Each) -> Self {
+        let mut detail = units::bytes(each.bytes);
+        if let Some(size) = each.size.filter(|size| *size != each.bytes) {
+            let _ = write!(detail, " of {}", units::bytes(size));
+        }
+        if let Some(offset) = each.offset {
+            let _ = write!(detail, " @{offset}");
+        }
+        if let Some(latency_ns) = each.latency_ns {
+            let _ = write!(detail, " {}", units::duration(latency_ns));
+        }
+        Self {
+            time: each.time,
+            thread: each.thread.clone(),
+            what: if each.is_write { "write" } else { "read" }.to_owned(),
+            detail,
+            path: each.path.as_deref().cloned(),
+            from: None,
         }
     }
 
@@ -85,7 +109,8 @@ impl Row {
             ("write", counts.writes, counts.write_bytes),
         ];
         let some = all.into_iter().filter(|(_, count, _)| *count > 0);
-        some.map(|(what, count, bytes)| row(what, count, bytes)).collect()
+        some.map(|(what, count, bytes)| row(what, count, bytes))
+            .collect()
     }
 }
 

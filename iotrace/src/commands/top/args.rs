@@ -150,6 +150,7 @@ impl TopArgs {
             mapped: self.mmap,
             layers: self.layers,
             cache: self.cache,
+            each: false,
         });
         let follow = !self.command.is_empty();
         self.trace

@@ -38,6 +38,11 @@ impl Admission {
         match event {
             Event::Io(io) => self.io(io).map(Event::Io),
             Event::Open(open) => self.admits(&open.thread).then_some(Event::Open(open)),
+            Event::Each(each) => {
+                let is_wanted = if each.is_write { self.write } else { self.read };
+                let admits = is_wanted && self.admits(&each.thread);
+                admits.then_some(Event::Each(each))
+            }
             // By whomever: what others began may end here.
             Event::Change(change) => {
                 let is_end = change.what == Changed::Free;
@@ -63,7 +68,10 @@ impl Admission {
             self.left_out += io.counts;
             return None;
         }
-        for (wanted, part) in [(self.read, reads(&io.counts)), (self.write, writes(&io.counts))] {
+        for (wanted, part) in [
+            (self.read, reads(&io.counts)),
+            (self.write, writes(&io.counts)),
+        ] {
             if !wanted {
                 io.counts = io.counts.without(&part).unwrap_or_default();
                 self.left_out += part;

@@ -100,7 +100,9 @@ fn begins_with(
 ) -> io::Result<bool> {
     let begin = reader.fill_buf()?;
     // The first part of a pipe has at least one byte; that of a line is never that of the magic.
-    Ok(!begin.is_empty() && begin[0] == magic[0] && begin.get(..4).is_none_or(|begin| begin == magic))
+    Ok(!begin.is_empty()
+        && begin[0] == magic[0]
+        && begin.get(..4).is_none_or(|begin| begin == magic))
 }
 
 /// Counts what is read through it.

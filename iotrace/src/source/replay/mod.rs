@@ -87,7 +87,10 @@ impl Replay {
         {
             self.shown = Instant::now();
             let taken = self.taken.load(Ordering::Relaxed);
-            progress(&format!("replayed {} %", taken.saturating_mul(100) / size.max(1)));
+            progress(&format!(
+                "replayed {} %",
+                taken.saturating_mul(100) / size.max(1)
+            ));
         }
     }
 }
@@ -144,7 +147,9 @@ impl Reader {
         let _ = self.hand_over();
         if self.damaged > TOLD {
             let more = self.damaged - TOLD;
-            tell(&format!("replay: {more} more lines could not be understood"));
+            tell(&format!(
+                "replay: {more} more lines could not be understood"
+            ));
         }
         if !whole {
             tell("replay: the recording has no end: it was cut off, or is still being written");

@@ -10,8 +10,8 @@ use serde::Deserialize;
 use crate::{
     commands::{Header, SCHEMA},
     event::{
-        Change, Changed, Counts, Door, Event, FileId, FilePath, FileType, Io, Load, Lost, Open,
-        Opened, Storage, Thread, Tick, Time,
+        Change, Changed, Counts, Door, Each, Event, FileId, FilePath, FileType, Io, Load, Lost,
+        Open, Opened, Storage, Thread, Tick, Time,
     },
     flags,
     kernel::Way,
@@ -34,6 +34,7 @@ pub enum Record {
 type Text<'a> = Option<Cow<'a, str>>;
 
 #[derive(Deserialize)]
+#[serde(expecting = "an object")]
 struct Kind<'a> {
     #[serde(rename = "type", borrow)]
     kind: Cow<'a, str>,
@@ -47,6 +48,8 @@ pub fn record(line: &[u8]) -> Result<Record, String> {
         "end" => return Ok(Record::End),
         "io" => Event::Io(io(json(line)?)?),
         "open" => Event::Open(open(json(line)?)?),
+        "read" => Event::Each(each(false, json(line)?)?),
+        "write" => Event::Each(each(true, json(line)?)?),
         "tick" => Event::Tick(tick(json(line)?)?),
         kind if Changed::NAMES.contains(&kind) => Event::Change(change(kind, json(line)?)?),
         _ => return Ok(Record::Other),
@@ -55,7 +58,12 @@ pub fn record(line: &[u8]) -> Result<Record, String> {
 }
 
 fn json<'a, T: Deserialize<'a>>(line: &'a [u8]) -> Result<T, String> {
-    serde_json::from_slice(line).map_err(|error| error.to_string())
+    serde_json::from_slice(line).map_err(|error| {
+        // Every line is the first one of its own document.
+        let words = error.to_string();
+        let (reason, _) = words.split_once(" at line ").unwrap_or((&words, ""));
+        format!("{reason} (column {})", error.column())
+    })
 }
 
 #[derive(Deserialize)]
@@ -158,6 +166,39 @@ fn io(fields: IoFields<'_>) -> Result<Io, String> {
         path: path(&fields.path)?.map(Arc::new),
         lower: fields.layer.as_deref() == Some("lower"),
         counts: counts(&fields.counts),
+    })
+}
+
+#[derive(Deserialize)]
+struct EachFields<'a> {
+    ts: Timestamp,
+    #[serde(flatten, borrow)]
+    thread: ThreadFields<'a>,
+    #[serde(flatten, borrow)]
+    path: PathFields<'a>,
+    #[serde(flatten, borrow)]
+    file: FileFields<'a>,
+    bytes: u64,
+    count: Option<u64>,
+    offset_bytes: Option<u64>,
+    size_bytes: Option<u64>,
+    latency_ns: Option<u64>,
+}
+
+fn each(is_write: bool, fields: EachFields<'_>) -> Result<Each, String> {
+    let (file, file_type) = file(&fields.file)?;
+    Ok(Each {
+        time: time(fields.ts)?,
+        thread: thread(&fields.thread)?,
+        file: file.ok_or("an operation without a file")?,
+        file_type: file_type.ok_or("an operation without file_type")?,
+        path: path(&fields.path)?.map(Arc::new),
+        is_write,
+        bytes: fields.bytes,
+        count: fields.count.unwrap_or(1),
+        offset: fields.offset_bytes,
+        size: fields.size_bytes,
+        latency_ns: fields.latency_ns,
     })
 }
 
@@ -266,7 +307,9 @@ fn change(kind: &str, fields: ChangeFields<'_>) -> Result<Change, String> {
             exchange: fields.exchange,
         },
         "truncate" => Changed::Truncate {
-            length: fields.length_bytes.ok_or("a truncate without length_bytes")?,
+            length: fields
+                .length_bytes
+                .ok_or("a truncate without length_bytes")?,
         },
         _ => Changed::Free,
     };
@@ -310,9 +353,7 @@ fn tick(fields: TickFields) -> Result<Tick, String> {
         total: counts(&fields.total),
         overflow: counts(&fields.overflow),
         lost,
-        load: fields
-            .load_average
-            .map(|average| Load { average, iowait }),
+        load: fields.load_average.map(|average| Load { average, iowait }),
     })
 }
 
@@ -354,16 +395,16 @@ fn path(fields: &PathFields<'_>) -> Result<Option<FilePath>, String> {
 
 fn file(fields: &FileFields<'_>) -> Result<(Option<FileId>, Option<FileType>), String> {
     let file_type = match fields.file_type.as_deref() {
-        Some(name) => {
-            Some(FileType::from_name(name).ok_or_else(|| format!("file_type {name:?}"))?)
-        }
+        Some(name) => Some(FileType::from_name(name).ok_or_else(|| format!("file_type {name:?}"))?),
         None => None,
     };
     let (Some(dev), Some(ino), Some(generation)) = (&fields.dev, fields.ino, fields.generation)
     else {
         return Ok((None, file_type));
     };
-    let numbers = dev.split_once(':').map(|(major, minor)| (major.parse(), minor.parse()));
+    let numbers = dev
+        .split_once(':')
+        .map(|(major, minor)| (major.parse(), minor.parse()));
     let Some((Ok(major), Ok(minor))) = numbers else {
         return Err(format!("dev {dev:?}"));
     };
