@@ -30,6 +30,7 @@ mod paths;
 mod pid_namespace;
 mod pread;
 mod privileges;
+mod recordings;
 mod refused_requests;
 mod service_opens;
 mod start_up;
@@ -66,6 +67,7 @@ pub fn all() -> impl Iterator<Item = &'static Scenario> {
         pread::SCENARIOS,
         paths::SCENARIOS,
         cache::SCENARIOS,
+        recordings::SCENARIOS,
         hostile_names::SCENARIOS,
         cut_paths::SCENARIOS,
         compat::SCENARIOS,
