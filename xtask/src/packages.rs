@@ -9,9 +9,10 @@ use crate::process;
 
 /// The programs that the scenarios `apps_*` trace, but for PostgreSQL, whose package starts a
 /// server.
-const APPS: [(&str, &str); 7] = [
+const APPS: [(&str, &str); 8] = [
     ("fio", "fio"),
     ("git", "git"),
+    ("jq", "jq"),
     ("python3", "python3"),
     ("qemu-img", "qemu-utils"),
     ("setpriv", "util-linux"),

@@ -85,6 +85,7 @@ pub fn all() -> impl Iterator<Item = &'static Scenario> {
         apps::fio::SCENARIOS,
         apps::fio_mapped::SCENARIOS,
         apps::qemu::SCENARIOS,
+        apps::recipes::SCENARIOS,
         losses::SCENARIOS,
         losses_of_ways::SCENARIOS,
         refused_requests::SCENARIOS,

@@ -18,13 +18,14 @@ use crate::process::fresh_dir;
 use crate::workspace::display;
 
 /// What depends neither on the suite nor on the architecture; util-linux has `setpriv`.
-const PACKAGES: [&str; 13] = [
+const PACKAGES: [&str; 14] = [
     "coreutils",
     "dash",
     "findutils",
     "fio",
     "git",
     "grep",
+    "jq",
     "libpython3-stdlib",
     "python3-minimal",
     "qemu-utils",

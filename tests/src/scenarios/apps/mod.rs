@@ -10,6 +10,7 @@ mod fio_report;
 mod names;
 mod postgres;
 pub mod qemu;
+pub mod recipes;
 mod strace;
 mod strace_line;
 mod witness;
