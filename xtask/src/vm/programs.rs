@@ -52,8 +52,16 @@ impl Programs {
             tree: cache.join("programs"),
             disk: cache.join("programs.ext4"),
         };
-        if !programs.tree.is_dir() {
+        // What an older list asked for is not enough.
+        let list = cache.join("programs.list");
+        let wanted = PACKAGES.join("\n");
+        let is_same = fs::read_to_string(&list).is_ok_and(|found| found == wanted);
+        if !is_same || !programs.tree.is_dir() {
+            for old in [&programs.tree, &programs.tree.with_extension("unpacked")] {
+                let _ = fs::remove_dir_all(old);
+            }
             fetch(arch, &programs.tree)?;
+            fs::write(&list, wanted).with_context(|| display(&list).to_string())?;
             // Of an older tree.
             let _ = fs::remove_file(&programs.disk);
         }
