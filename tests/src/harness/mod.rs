@@ -7,7 +7,9 @@
 mod capture;
 mod context;
 mod guest;
+mod life;
 mod lines;
+mod lives;
 mod losses;
 mod opens;
 mod process;
@@ -24,6 +26,8 @@ use std::time::Duration;
 pub use capture::Capture;
 pub use context::{Context, Skip, is_harmful};
 pub use guest::{Listening, plain, this_program};
+pub use life::{Life, Pattern};
+pub use lives::Lives;
 pub use losses::LeftOut;
 pub use opens::{OpenCounts, Opens};
 pub use process::Process;

@@ -224,7 +224,7 @@ pub fn parse<'line, T: Deserialize<'line>>(line: &'line str) -> Result<T> {
 
 /// The bytes behind a name: `*_b64` is there exactly when the name is not
 /// UTF-8, and then the plain field is its lossy form.
-fn exact(plain: Option<&str>, base64: Option<&str>) -> Result<Option<OsString>> {
+pub fn exact(plain: Option<&str>, base64: Option<&str>) -> Result<Option<OsString>> {
     let Some(base64) = base64 else {
         return Ok(plain.map(OsString::from));
     };

@@ -4,6 +4,7 @@ mod anger;
 mod anger_sums;
 mod apps;
 mod cache;
+mod churn;
 mod clean_ends;
 mod command_ends;
 mod compat;
@@ -63,6 +64,7 @@ pub fn all() -> impl Iterator<Item = &'static Scenario> {
         doctor::SCENARIOS,
         temp_files::SCENARIOS,
         service_opens::SCENARIOS,
+        churn::SCENARIOS,
         tables::SCENARIOS,
         pread::SCENARIOS,
         paths::SCENARIOS,
@@ -82,6 +84,7 @@ pub fn all() -> impl Iterator<Item = &'static Scenario> {
         anger::SCENARIOS,
         apps::copies::SCENARIOS,
         apps::databases::SCENARIOS,
+        apps::churn::SCENARIOS,
         apps::fio::SCENARIOS,
         apps::fio_mapped::SCENARIOS,
         apps::qemu::SCENARIOS,

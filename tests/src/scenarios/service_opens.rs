@@ -7,7 +7,7 @@ use anyhow::{Result, anyhow, ensure};
 use nix::unistd::geteuid;
 
 use super::Scenario;
-use super::temp_files::{comm_of, files_of, python_service, rust_service};
+use super::temp_files::{REQUESTS, comm_of, files_of, python_service, rust_service};
 use crate::harness::{Context, Open, Opens, Tracer, Workload};
 use crate::work::ServiceReport;
 
@@ -16,12 +16,12 @@ pub const SCENARIOS: &[Scenario] = &[
         name: "service_opens",
         proves: "`opens` reports every open of the service, with its absolute path, and `created` \
                  on exactly the one that made the file",
-        run: |context| all_opens(context, rust_service(context)?),
+        run: |context| all_opens(context, rust_service(context, REQUESTS)?),
     },
     Scenario {
         name: "service_opens_in_python",
         proves: "the same for a Python service",
-        run: |context| all_opens(context, python_service(context)?),
+        run: |context| all_opens(context, python_service(context, REQUESTS)?),
     },
 ];
 

@@ -22,36 +22,41 @@ pub const SCENARIOS: &[Scenario] = &[
         name: "temp_file_service",
         proves: "`top` reports the exact bytes and calls of a thread that makes, reads and removes \
                  1,000 files a request, file by file, although inodes are reused",
-        run: |context| counted_exactly(context, rust_service(context)?),
+        run: |context| counted_exactly(context, rust_service(context, REQUESTS)?),
     },
     Scenario {
         name: "temp_file_service_in_python",
         proves: "the same for a Python service, against the sums of Python itself",
-        run: |context| counted_exactly(context, python_service(context)?),
+        run: |context| counted_exactly(context, python_service(context, REQUESTS)?),
     },
 ];
 
-const REQUESTS: usize = 3;
-const REQUESTS_TEXT: &str = "3";
+/// Of each service.
+pub const REQUESTS: u64 = 3;
 
 /// The service as a Rust program.
-pub fn rust_service(context: &Context) -> Result<Workload> {
-    let dir = context.make_dir("service")?;
+pub fn rust_service(context: &Context, requests: u64) -> Result<Workload> {
+    rust_service_in(context, context.make_dir("service")?, requests)
+}
+
+/// The same in another directory.
+pub fn rust_service_in(context: &Context, dir: PathBuf, requests: u64) -> Result<Workload> {
     let options = [OsString::from("--dir"), dir.into()];
-    let rest = ["--requests", REQUESTS_TEXT].map(OsString::from);
+    let rest = ["--requests", &requests.to_string()].map(OsString::from);
     let name = [OsString::from("service")];
     Workload::start(context, &[&name[..], &options, &rest].concat())
 }
 
 /// The service as a Python program. That Python is missing is a failure: the
 /// story is about it.
-pub fn python_service(context: &Context) -> Result<Workload> {
+pub fn python_service(context: &Context, requests: u64) -> Result<Workload> {
     let python = python().ok_or_else(|| anyhow!("no python3 in /usr/bin or PATH"))?;
     let dir = context.make_dir("service")?;
     let script = context.dir().join("service.py");
     fs::write(&script, include_str!("../service.py"))?;
     let mut command = Command::new(python);
-    command.arg("-B").arg(script).arg(dir).arg(REQUESTS_TEXT);
+    command.arg("-B").arg(script).arg(dir);
+    command.arg(requests.to_string());
     Workload::spawn(context, &mut command)
 }
 
@@ -91,7 +96,7 @@ fn counted_exactly(context: &Context, mut service: Workload) -> Result<()> {
 
     let files = files_of(&report);
     ensure!(
-        files.len() as u64 == REQUESTS as u64 * report.files,
+        files.len() as u64 == REQUESTS * report.files,
         "the service made {} files",
         files.len()
     );

@@ -5,6 +5,7 @@
 //! end) of its stdin, and prints its sums as its last line.
 
 mod anger;
+mod births;
 mod busy;
 mod compat;
 mod failures;
@@ -12,6 +13,7 @@ mod files;
 mod flood;
 mod gone;
 mod guest;
+mod lives;
 mod mixed;
 pub mod names;
 mod paths;
@@ -28,9 +30,11 @@ use anyhow::Result;
 use clap::Subcommand;
 
 pub use anger::{FileId as AngerFile, Report as AngerReport};
+pub use births::Report as BirthsReport;
 pub use files::written_by as bytes_of_file;
 pub use flood::Report as FloodReport;
 pub use guest::INTERRUPTED;
+pub use lives::{Lived, Moment, Report as LivesReport};
 pub use mixed::{DIRECTORIES as MIXED_DIRECTORIES, Report as MixedReport, Touched};
 pub use paths::cached::{LENGTH as CACHED_LENGTH, Part as CachedPart, Report as CachedReport};
 pub use paths::opens::{Opened, Report as OpenPathsReport};
@@ -72,6 +76,10 @@ pub enum Work {
     Guest(guest::Options),
     /// Everything at once, at random.
     Anger(anger::Options),
+    /// Files that are born and end, in every way.
+    Lives(lives::Options),
+    /// Files that are made and removed as fast as it goes.
+    Births(births::Options),
     /// Every way into a file.
     Paths(paths::Options),
     /// Every kind of open.
@@ -108,6 +116,8 @@ impl Work {
             Self::Files(options) => files::run(&options),
             Self::Mixed(options) => mixed::run(&options),
             Self::Anger(options) => anger::run(&options),
+            Self::Lives(options) => lives::run(&options),
+            Self::Births(options) => births::run(&options),
             Self::Paths(options) => paths::run(&options),
             Self::OpenPaths(options) => paths::opens::run(&options),
             Self::AioCrowd(options) => paths::crowds::aio(&options),

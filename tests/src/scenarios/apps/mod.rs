@@ -1,6 +1,7 @@
 //! Programs that others wrote, each against a witness of its own: what fio and QEMU were asked
 //! for, and for all others strace, which looks on at the same time.
 
+pub mod churn;
 pub mod copies;
 pub mod databases;
 pub mod fio;

@@ -69,10 +69,10 @@ impl<'line> Call<'line> {
     }
 }
 
-/// ` = 5`, ` = -1 ENOENT (…)`, ` = ?`: a number, or that there is none.
+/// ` = 5`, ` = 5</a>`, ` = -1 ENOENT (…)`, ` = ?`: a number, or that there is none.
 fn returned(rest: &str) -> Option<Option<i64>> {
     let value = rest.trim_start().strip_prefix('=')?.trim_start();
-    let value = value.split(' ').next()?;
+    let value = value.split([' ', '<']).next()?;
     if value == "?" {
         return Some(None);
     }
