@@ -1,7 +1,10 @@
 //! Backends `kprobe` and `syscall`: changes of names, by the system calls that make them. The
 //! names are those that the caller gave; the files behind them are not known.
 
-use aya_ebpf::{macros::raw_tracepoint, programs::RawTracePointContext};
+use aya_ebpf::{
+    helpers::generated::bpf_probe_read_user_str, macros::raw_tracepoint,
+    programs::RawTracePointContext,
+};
 use iotrace_common::{Change, Hook, Loss, Syscall};
 
 use super::end;
@@ -22,6 +25,8 @@ const S_IFREG: u32 = 0o100_000;
 const AT_REMOVEDIR: u64 = 0x200;
 /// The file is that of the descriptor (include/uapi/linux/fcntl.h).
 const AT_EMPTY_PATH: u64 = 0x1000;
+/// Follow the entry in `/proc` to the file (include/uapi/linux/fcntl.h).
+const AT_SYMLINK_FOLLOW: u64 = 0x400;
 
 /// `TP_PROTO(struct pt_regs *regs, long ret)`
 #[raw_tracepoint(tracepoint = "sys_exit")]
@@ -77,7 +82,9 @@ unsafe fn returned(regs: Ptr, result: i64) -> Result<(), Loss> {
     };
     // SAFETY: likewise.
     let call = unsafe { call(regs, kind) }?;
-    if call.mode != 0 && !filter::admits_type(call.mode) {
+    // Other files that are made are told too: when they are removed, only the name tells that it is
+    // not a regular one. (Directories are removed by another call.)
+    if call.mode == S_IFDIR && !filter::admits_type(call.mode) {
         return Ok(());
     }
     let begun_ns = change::now();
@@ -112,6 +119,43 @@ unsafe fn returned(regs: Ptr, result: i64) -> Result<(), Loss> {
         }
     }
     change::tell(Hook::Change, &task, &facts, at)
+}
+
+/// The descriptor of a file that is given a name by it, as is done with those that have none:
+/// either the name is empty, or it is the descriptor's own entry in `/proc`.
+#[inline(always)]
+unsafe fn linked_descriptor(from: Named, flags: u64) -> Option<u32> {
+    if flags & (AT_EMPTY_PATH | AT_SYMLINK_FOLLOW) == 0 {
+        return None;
+    }
+    // The name in words: a prefix, then up to ten digits and a zero byte.
+    let mut text = [0_u8; 32];
+    // SAFETY: the helper checks the address, and writes no more than there is room for.
+    let len = unsafe { bpf_probe_read_user_str(text.as_mut_ptr().cast(), 32, from.name.cast()) };
+    if len < 0 {
+        return None;
+    }
+    if text[0] == 0 {
+        return (flags & AT_EMPTY_PATH != 0).then_some(from.dirfd as u32);
+    }
+    const PREFIX: &[u8; 14] = b"/proc/self/fd/";
+    let mut at = 0;
+    while at < PREFIX.len() {
+        if text[at] != PREFIX[at] {
+            return None;
+        }
+        at += 1;
+    }
+    let mut number = 0_u32;
+    while at < PREFIX.len() + 10 {
+        let digit = text[at].wrapping_sub(b'0');
+        if digit > 9 {
+            break;
+        }
+        number = number.wrapping_mul(10).wrapping_add(digit.into());
+        at += 1;
+    }
+    (at > PREFIX.len() && text[at] == 0).then_some(number)
 }
 
 #[inline(always)]
@@ -166,13 +210,13 @@ unsafe fn call(regs: Ptr, kind: u8) -> Result<Call, Loss> {
         moved(Change::Link, Named::plain(first), Named::plain(second), 0)
     } else if is(Syscall::Linkat) {
         let (from, to) = (Named::at(first, second), Named::at(third, fourth));
-        if fifth & AT_EMPTY_PATH != 0 {
-            Call {
-                fd: Some(first as u32),
+        // SAFETY: the helper checks the address.
+        match unsafe { linked_descriptor(from, fifth) } {
+            Some(fd) => Call {
+                fd: Some(fd),
                 ..of(Change::Link, 0, to)
-            }
-        } else {
-            moved(Change::Link, from, to, 0)
+            },
+            None => moved(Change::Link, from, to, 0),
         }
     } else if is(Syscall::Symlink) {
         of(Change::Create, S_IFLNK, Named::plain(second))

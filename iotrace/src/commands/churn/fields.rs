@@ -143,9 +143,15 @@ pub const LIFE_FIELDS: &[Field<LifeRow>] = &[
     field!("gen", "generation of the inode, likewise", |row, slot| {
         put(row.ended.life.file.map(|file| file.generation.into()), slot);
     }),
-    field!("file_type", "as in `io`", |row, slot| {
-        slot.text(row.ended.life.file_type.name().as_bytes());
-    }),
+    field!(
+        "file_type",
+        "as in `io`; absent when only the name is known, which may be that of any file but a directory",
+        |row, slot| {
+            if let Some(file_type) = row.ended.life.file_type {
+                slot.text(file_type.name().as_bytes());
+            }
+        }
+    ),
 ];
 
 /// Fields of a `churn` record: a pattern, since the start.

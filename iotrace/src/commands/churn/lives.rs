@@ -4,7 +4,10 @@ use std::collections::HashMap;
 
 use bytes::Bytes;
 
-use super::patterns::Patterns;
+use super::{
+    names::{Names, name},
+    patterns::Patterns,
+};
 use crate::{
     event::{Change, Changed, FileId, FilePath, FileType, Io, Open, Opened, Thread, Time},
     filter::NameFilter,
@@ -12,11 +15,11 @@ use crate::{
 
 /// A file, as far as it is known.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-enum Key {
+pub enum Key {
     /// By what makes it this one.
     File(FileId),
-    /// By its name only.
-    Name(Bytes),
+    /// Its name is all that is known of it; so this is only a number.
+    Named(u64),
 }
 
 /// How a life ended.
@@ -46,8 +49,8 @@ impl End {
 pub struct Life {
     /// The file, if it is known.
     pub file: Option<FileId>,
-    /// Its kind.
-    pub file_type: FileType,
+    /// Its kind, if it is known.
+    pub file_type: Option<FileType>,
     /// Its last name.
     pub path: Option<FilePath>,
     /// When and by whom it was made, if iotrace saw it.
@@ -88,8 +91,17 @@ pub struct Ended {
     pub thread: Thread,
     /// How.
     pub end: End,
-    /// The kernel let go of it before the name was heard to have been removed.
-    is_guess: bool,
+    /// Of one that the kernel let go of before a name of it was heard to have been removed.
+    guess: Option<Guess>,
+}
+
+/// How sure it is that nothing more will be heard of an end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Guess {
+    /// The call that removed the name has not returned.
+    New,
+    /// It has had an interval to do so.
+    Old,
 }
 
 impl Ended {
@@ -112,11 +124,15 @@ pub struct Lives {
     ended: HashMap<Key, Ended>,
     /// Likewise, of files that iotrace had never seen.
     strangers: Vec<Ended>,
-    /// Files by name.
-    by_name: HashMap<Bytes, Key>,
+    by_name: Names,
+    /// Files that had not lost their name when the kernel let go of them, by the thread in which
+    /// it did: the next call that this thread ends has removed the name.
+    freed_by: HashMap<u32, Key>,
+    /// Files so far of which the name was all that was known.
+    named: u64,
     /// Sums by pattern.
     pub patterns: Patterns,
-    /// Files made that found no room.
+    /// Files made, and unknown ones removed, that found no room.
     pub untracked: u64,
 }
 
@@ -130,7 +146,9 @@ impl Lives {
             living: HashMap::new(),
             ended: HashMap::new(),
             strangers: Vec::new(),
-            by_name: HashMap::new(),
+            by_name: Names::default(),
+            freed_by: HashMap::new(),
+            named: 0,
             patterns: Patterns::default(),
             untracked: 0,
         }
@@ -152,6 +170,7 @@ impl Lives {
             return;
         };
         let key = Key::File(file);
+        self.freed_by.remove(&open.thread.tid);
         if created == Some(true) {
             self.birth(key, open.time, open.thread, file_type, open.path, 1);
             return;
@@ -202,11 +221,18 @@ impl Lives {
 
     /// Takes in a change.
     pub fn change(&mut self, change: Change) {
-        let key = self.key(change.file, change.path.as_ref());
+        let mut key = self.key(change.file, change.path.as_ref());
+        if change.what != Changed::Free {
+            let freed = self.freed_by.remove(&change.thread.tid);
+            if let Changed::Unlink | Changed::Rmdir = change.what {
+                key = key.or(freed);
+            }
+        }
         match &change.what {
             Changed::Create => {
                 let file_type = change.file_type.unwrap_or(FileType::Regular);
-                if let Some(key) = key.or_else(|| name(change.path.as_ref()).map(Key::Name)) {
+                let key = change.file.map(Key::File);
+                if let Some(key) = key.or_else(|| self.new_key(change.path.as_ref())) {
                     self.birth(key, change.time, change.thread, file_type, change.path, 0);
                 }
             }
@@ -241,12 +267,28 @@ impl Lives {
         }
     }
 
+    /// Takes in a change of a file of a kind that is not followed.
+    pub fn other(&mut self, change: &Change) {
+        if change.file.is_none()
+            && change.what == Changed::Create
+            && let Some(name) = name(change.path.as_ref())
+        {
+            self.by_name.insert_other(name, self.most);
+        }
+    }
+
     /// Ends an interval: what ended in it, in order. What ended later waits, because it may have
     /// been written to in the next one too; unless there is none.
     pub fn tick(&mut self, until: Option<Time>) -> Vec<Ended> {
         let is_due = |ended: &Ended| until.is_none_or(|until| ended.time <= until);
-        let due = self.ended.iter().filter(|(_, ended)| is_due(ended));
-        let due: Vec<Key> = due.map(|(key, _)| key.clone()).collect();
+        let mut due: Vec<Key> = Vec::new();
+        for (key, ended) in self.ended.iter_mut().filter(|(_, ended)| is_due(ended)) {
+            if until.is_some() && ended.guess == Some(Guess::New) {
+                ended.guess = Some(Guess::Old);
+            } else {
+                due.push(key.clone());
+            }
+        }
         let mut lives: Vec<Ended> = Vec::new();
         for key in due {
             if let Some(ended) = self.ended.remove(&key) {
@@ -254,6 +296,7 @@ impl Lives {
                 lives.push(ended);
             }
         }
+        self.freed_by.retain(|_, key| self.ended.contains_key(key));
         lives.extend(self.strangers.extract_if(.., |ended| is_due(ended)));
         lives.retain(|ended| {
             self.names.admits(&ended.thread, ended.life.path.as_ref())
@@ -295,6 +338,26 @@ impl Lives {
         file.map(Key::File).or_else(by_name)
     }
 
+    /// A key of a file that has just got a name, of which no more is known.
+    fn new_key(&mut self, path: Option<&FilePath>) -> Option<Key> {
+        name(path)?;
+        self.named += 1;
+        Some(Key::Named(self.named))
+    }
+
+    /// Nothing is known of a file but that it is gone.
+    fn strange(&mut self, ended: Ended) {
+        let life = &ended.life;
+        if !self.names.admits(&ended.thread, life.path.as_ref()) {
+            return;
+        }
+        if self.count() >= self.most {
+            self.untracked += 1;
+            return;
+        }
+        self.strangers.push(ended);
+    }
+
     /// A file was made.
     fn birth(
         &mut self,
@@ -318,13 +381,17 @@ impl Lives {
         let pattern = self.patterns.at(place);
         pattern.create(&thread, time);
         pattern.opens += opens;
+        // A file system that has no generations of inodes does not tell it from an earlier one.
+        if let Some(earlier) = self.ended.remove(&key) {
+            self.strangers.push(earlier);
+        }
         let is_named = path.as_ref().is_some_and(|path| !path.deleted);
         if is_named && let Some(name) = name(path.as_ref()) {
             self.by_name.insert(name, key.clone());
         }
         let life = Life {
             file: file(&key),
-            file_type,
+            file_type: Some(file_type),
             path,
             created: Some((time, thread)),
             write_bytes: Some(0),
@@ -351,15 +418,16 @@ impl Lives {
         }
         let name = name(path);
         // One that was made without being opened is known by its name so far.
-        let known = name.as_ref().map(|name| Key::Name(name.clone()));
+        let known = name.as_ref().and_then(|name| self.by_name.get(name));
+        let known = known.filter(|known| matches!(known, Key::Named(_)));
         let mut life = known
-            .and_then(|known| self.living.remove(&known))
+            .and_then(|known| self.living.remove(known))
             .unwrap_or_else(|| Life {
                 read_bytes: Some(0),
                 write_bytes: Some(0),
                 opens: Some(0),
                 names: 1,
-                ..stranger(None, file_type, path.cloned())
+                ..stranger(None, Some(file_type), path.cloned())
             });
         life.file = file(key);
         if let Some(name) = name {
@@ -390,15 +458,17 @@ impl Lives {
             self.by_name.remove(name);
         }
         let Some(key) = key else {
-            // Nothing is known of it but that it is gone.
-            let file_type = change.file_type.unwrap_or(FileType::Regular);
-            let life = stranger(None, file_type, change.path.clone());
-            self.strangers.push(ended(life, &change, end));
+            let is_other = name.is_some_and(|name| self.by_name.remove_other(&name));
+            if !is_other {
+                let mut life = stranger(None, change.file_type, change.path.clone());
+                life.cancelled_bytes = change.cancelled_bytes;
+                self.strange(ended(life, &change, end));
+            }
             return None;
         };
         if let Some(ended) = self.ended.get_mut(&key) {
-            if ended.is_guess {
-                (ended.end, ended.is_guess) = (end, false);
+            if ended.guess.take().is_some() {
+                ended.end = end;
             }
             return Some(key);
         }
@@ -408,10 +478,12 @@ impl Lives {
             }
             return Some(key);
         }
-        let mut life = self.living.remove(&key).unwrap_or_else(|| {
-            let file_type = change.file_type.unwrap_or(FileType::Regular);
-            stranger(file(&key), file_type, None)
-        });
+        let life = self.living.remove(&key);
+        if life.is_none() && self.count() >= self.most {
+            self.untracked += 1;
+            return None;
+        }
+        let mut life = life.unwrap_or_else(|| stranger(file(&key), change.file_type, None));
         life.names = life.names.saturating_sub(1);
         // It may have names that nobody told of; here are those that somebody did.
         if change.links.is_none() && life.names > 0 {
@@ -445,6 +517,13 @@ impl Lives {
         let old = name(from.as_ref());
         let new = name(change.path.as_ref());
         let path = change.path.clone();
+        if let (Some(old), Some(new)) = (&old, &new)
+            && change
+                .file_type
+                .is_none_or(|kind| kind == FileType::Directory)
+        {
+            self.renamed_below(old, new, exchange);
+        }
         if exchange {
             if let (Some(other), Some(old)) = (&other, &old) {
                 self.by_name.insert(old.clone(), other.clone());
@@ -472,6 +551,25 @@ impl Lives {
         }
     }
 
+    /// A name has changed that may be that of a directory.
+    fn renamed_below(&mut self, old: &Bytes, new: &Bytes, exchange: bool) {
+        for moved in self.by_name.rename_below(old, new, exchange) {
+            let Some(life) = self.living.get_mut(&moved.key) else {
+                continue;
+            };
+            if name(life.path.as_ref()) == Some(moved.from) {
+                life.path = Some(FilePath {
+                    bytes: moved.to,
+                    claimed: true,
+                    ..FilePath::default()
+                });
+            }
+        }
+        if self.by_name.remove_other(old) {
+            self.by_name.insert_other(new.clone(), self.most);
+        }
+    }
+
     fn moved(&mut self, key: &Key, path: Option<FilePath>) {
         if let Some(life) = self.living.get_mut(key) {
             life.path = path;
@@ -494,14 +592,18 @@ impl Lives {
                 time: change.time,
                 thread: leaving.thread,
                 end: leaving.end,
-                is_guess: false,
+                guess: None,
             },
             Some(_) => ended(life, &change, End::LastClose),
-            // Never had a name, or it has just been removed by a call that has not returned.
-            None => Ended {
-                is_guess: true,
-                ..ended(life, &change, End::LastClose)
-            },
+            // Its name has just been removed by a call that has not returned.
+            None if life.names > 0 => {
+                self.freed_by.insert(change.thread.tid, key.clone());
+                Ended {
+                    guess: Some(Guess::New),
+                    ..ended(life, &change, End::LastClose)
+                }
+            }
+            None => ended(life, &change, End::LastClose),
         };
         if gone.life.path.is_none() {
             gone.life.path = change.path.clone();
@@ -511,13 +613,8 @@ impl Lives {
     }
 
     fn cancel_any(&mut self, key: Option<Key>, bytes: Option<u64>) {
-        match key {
-            Some(key) => self.cancel(&key, bytes),
-            None => {
-                if let (Some(ended), Some(bytes)) = (self.strangers.last_mut(), bytes) {
-                    ended.life.cancelled_bytes = Some(bytes);
-                }
-            }
+        if let Some(key) = key {
+            self.cancel(&key, bytes);
         }
     }
 
@@ -535,16 +632,14 @@ impl Lives {
     }
 
     fn forget_name(&mut self, path: Option<&FilePath>, key: &Key) {
-        if let Some(name) = name(path)
-            && self.by_name.get(&name) == Some(key)
-        {
-            self.by_name.remove(&name);
+        if let Some(name) = name(path) {
+            self.by_name.forget(&name, key);
         }
     }
 }
 
 /// A life that nothing is known of.
-fn stranger(file: Option<FileId>, file_type: FileType, path: Option<FilePath>) -> Life {
+fn stranger(file: Option<FileId>, file_type: Option<FileType>, path: Option<FilePath>) -> Life {
     Life {
         file,
         file_type,
@@ -567,41 +662,13 @@ fn ended(life: Life, change: &Change, end: End) -> Ended {
         time: change.time,
         thread: change.thread.clone(),
         end,
-        is_guess: false,
+        guess: None,
     }
 }
 
 fn file(key: &Key) -> Option<FileId> {
     match key {
         Key::File(file) => Some(*file),
-        Key::Name(_) => None,
+        Key::Named(_) => None,
     }
-}
-
-/// A name by which a file can be found again. What a caller said may have detours.
-fn name(path: Option<&FilePath>) -> Option<Bytes> {
-    let path = path.filter(|path| !path.cut && !path.bytes.is_empty())?;
-    let has_detours = path.claimed
-        && path
-            .bytes
-            .split(|byte| *byte == b'/')
-            .skip(1)
-            .any(|part| part.is_empty() || part == b"." || part == b"..");
-    if !has_detours {
-        return Some(path.bytes.clone());
-    }
-    let mut parts: Vec<&[u8]> = Vec::new();
-    for part in path.bytes.split(|byte| *byte == b'/') {
-        match part {
-            b"" | b"." => {}
-            b".." => _ = parts.pop(),
-            part => parts.push(part),
-        }
-    }
-    let mut name = Vec::with_capacity(path.bytes.len());
-    for part in parts {
-        name.push(b'/');
-        name.extend_from_slice(part);
-    }
-    Some(name.into())
 }

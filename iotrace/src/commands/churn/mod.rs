@@ -3,6 +3,7 @@
 mod args;
 mod fields;
 mod lives;
+mod names;
 mod pattern;
 mod patterns;
 mod rows;
@@ -26,7 +27,8 @@ use crate::{
     output::{Output, Screen, ndjson, table::Table, units},
 };
 
-/// Cause of loss: a file that was made found no room, or was gone before it could be looked at.
+/// Cause of loss: a file that was made, or was unknown and removed, found no room, or it was gone
+/// before it could be looked at.
 const UNTRACKED: &str = "files_untracked";
 
 /// The command at work.
@@ -188,6 +190,8 @@ impl View for Churn {
             Event::Change(change) => {
                 if self.admits(change.file_type.unwrap_or(FileType::Regular)) {
                     self.lives.change(change);
+                } else {
+                    self.lives.other(&change);
                 }
             }
             Event::Tick(tick) => self.tick(&tick, out),

@@ -102,6 +102,13 @@ impl Backends {
                 is_told.then_some(whole).into_iter().collect()
             }
             "older_used" => vec![whole],
+            // Nobody asked for it, but a name does not tell.
+            "older_symlink" if self.knows_files() => Vec::new(),
+            "older_symlink" => {
+                whole.done = None;
+                self.if_by_name(&mut whole);
+                vec![whole]
+            }
             // The call that makes it is one for sockets.
             "socket" if !self.knows_files() => {
                 whole.is_young = false;

@@ -99,8 +99,8 @@ pub fn watch(
     has_shape(Path::new(name), &report)?;
     is_of_service(pattern, &report, &comm.to_string_lossy())?;
     ensure!(
-        seen.ticks > 1,
-        "{} ticks: nothing was told meanwhile",
+        seen.ticks > 1 || length < Duration::from_millis(200),
+        "{} ticks in {length:?}",
         seen.ticks
     );
 
@@ -121,6 +121,11 @@ pub fn watch(
     ensure!(
         known.len() == files.len() || !how.tells_files_apart,
         "{} files by (dev, ino, gen)",
+        known.len()
+    );
+    println!(
+        "     {} lives, {} files by (dev, ino, gen)",
+        by_path.len(),
         known.len()
     );
     in_order(&seen, pattern)

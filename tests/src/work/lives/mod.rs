@@ -7,6 +7,7 @@ mod ledger;
 mod ways;
 
 use std::fs;
+use std::os::unix::fs::{MetadataExt, symlink};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
@@ -36,7 +37,7 @@ pub struct Report {
 }
 
 /// Files that are there before anybody looks.
-const OLDER: [(&str, usize); 3] = [("older", 11), ("older_used", 12), ("older_replaced", 13)];
+const OLDER: [&str; 4] = ["older", "older_used", "older_replaced", "older_symlink"];
 
 /// Goes all ways.
 pub fn run(options: &Options) -> Result<()> {
@@ -53,9 +54,12 @@ pub fn run(options: &Options) -> Result<()> {
     let dirs: Vec<PathBuf> = dirs.collect::<Result<_>>()?;
     let mut older = Vec::new();
     if !options.everything {
-        for (way, bytes) in OLDER {
+        for way in OLDER {
             let path = dir(way)?.join("a");
-            fs::write(&path, vec![b'o'; bytes])?;
+            match way {
+                "older_symlink" => symlink("nowhere", &path)?,
+                _ => fs::write(&path, b"older")?,
+            }
             older.push((way, path));
         }
     }
@@ -75,8 +79,7 @@ pub fn run(options: &Options) -> Result<()> {
 
 /// Ends a file that was there before.
 fn end_older(way: &str, path: &Path) -> Result<Vec<Lived>> {
-    use std::os::unix::fs::MetadataExt;
-    let mut lived = Lived::made(way, fs::metadata(path)?.ino(), None, 0);
+    let mut lived = Lived::made(way, fs::symlink_metadata(path)?.ino(), None, 0);
     lived.path = Some(path.to_owned());
     Ok(match way {
         "older_used" => {

@@ -39,6 +39,7 @@ pub const WAYS: &[(&str, Way)] = &[
     ("directory_renamed", directory_renamed),
     ("detour", detour),
     ("through_symlink", through_symlink),
+    ("other_kinds", other_kinds),
 ];
 
 fn plain(way: &str, dir: &Path) -> Result<Vec<Lived>> {
@@ -231,6 +232,17 @@ fn through_symlink(way: &str, dir: &Path) -> Result<Vec<Lived>> {
     let mut lived = Lived::make_with(way, &path, 9)?.unlink(&dir.join("link/a"))?;
     lived.path = Some(path);
     Ok(vec![lived])
+}
+
+/// Files that nobody asked for.
+fn other_kinds(_: &str, dir: &Path) -> Result<Vec<Lived>> {
+    let [link, moved, fifo] = ["link", "moved", "fifo"].map(|name| dir.join(name));
+    symlink("nowhere", &link)?;
+    fs::rename(&link, &moved)?;
+    fs::remove_file(&moved)?;
+    mknod(&fifo, libc::S_IFIFO | 0o600)?;
+    fs::remove_file(&fifo)?;
+    Ok(Vec::new())
 }
 
 fn refused(done: Result<(), Errno>, expected: Errno) -> Result<()> {
