@@ -453,12 +453,13 @@ impl Lives {
 
     /// A file lost a name. Returns the file.
     fn unnamed(&mut self, key: Option<Key>, change: Change, end: End) -> Option<Key> {
-        let name = name(change.path.as_ref());
-        if let Some(name) = &name {
-            self.by_name.remove(name);
+        let gone = name(change.path.as_ref());
+        let had_it = gone.as_ref().and_then(|gone| self.by_name.get(gone)) == key.as_ref();
+        if let Some(gone) = &gone {
+            self.by_name.remove(gone);
         }
         let Some(key) = key else {
-            let is_other = name.is_some_and(|name| self.by_name.remove_other(&name));
+            let is_other = gone.is_some_and(|name| self.by_name.remove_other(&name));
             if !is_other {
                 let mut life = stranger(None, change.file_type, change.path.clone());
                 life.cancelled_bytes = change.cancelled_bytes;
@@ -469,6 +470,10 @@ impl Lives {
         if let Some(ended) = self.ended.get_mut(&key) {
             if ended.guess.take().is_some() {
                 ended.end = end;
+                // It may be known by a name that it lost before.
+                if had_it && end != End::Replaced && name(ended.life.path.as_ref()) != gone {
+                    ended.life.path = change.path;
+                }
             }
             return Some(key);
         }
@@ -490,7 +495,9 @@ impl Lives {
             self.living.insert(key.clone(), life);
             return Some(key);
         }
-        if change.path.is_some() && end != End::Replaced || life.path.is_none() {
+        // The kernel's own words are better than those of a caller.
+        let is_new = end != End::Replaced && gone.is_some() && name(life.path.as_ref()) != gone;
+        if is_new || life.path.is_none() {
             life.path = change.path.clone();
         }
         if self.ends_seen && life.file.is_some() {

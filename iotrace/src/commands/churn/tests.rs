@@ -117,7 +117,10 @@ fn a_name_is_found_again_whatever_detours_it_is_said_with() {
     let mut lives = lives();
     make(&mut lives, 10, 1, "/d/a");
     lives.change(said(15, Changed::Unlink, "/d/x/..//./a"));
-    assert_eq!(told(&lives.tick(None)), [(End::Unlink, Some(1), Some(5))]);
+    let ended = lives.tick(None);
+    assert_eq!(told(&ended), [(End::Unlink, Some(1), Some(5))]);
+    // The kernel's own words are shown.
+    assert_eq!(name(&ended[0]), b"/d/a");
 }
 
 #[test]
@@ -185,6 +188,20 @@ fn the_kernel_lets_go_before_the_call_returns() {
         told(&lives.tick(Some(Time(20)))),
         [(End::Unlink, Some(1), Some(5))]
     );
+}
+
+#[test]
+fn the_last_name_is_told_although_the_kernel_lets_go_before() {
+    let mut lives = kernel_tells_ends();
+    make(&mut lives, 10, 1, "/d/a");
+    let from = path("/d/a", true);
+    lives.change(said(11, Changed::Link { from }, "/d/b"));
+    lives.change(said(12, Changed::Unlink, "/d/a"));
+    lives.change(free(15, 1));
+    lives.change(said(16, Changed::Unlink, "/d/b"));
+    let ended = lives.tick(None);
+    assert_eq!(told(&ended), [(End::Unlink, Some(1), Some(5))]);
+    assert_eq!(name(&ended[0]), b"/d/b");
 }
 
 #[test]
