@@ -11,7 +11,7 @@ use nix::sys::signal::Signal;
 use serde_json::Value;
 
 use super::Scenario;
-use super::temp_files::rust_service;
+use super::temp_files::{REQUESTS, rust_service};
 use crate::harness::{Context, Process, SOON};
 use crate::work::ServiceReport;
 
@@ -162,7 +162,7 @@ fn lives(records: &[Value]) -> BTreeSet<String> {
 
 /// Runs the service while it is recorded, and watched by others too.
 fn record(context: &Context) -> Result<(PathBuf, [Vec<Value>; 3])> {
-    let mut service = rust_service(context)?;
+    let mut service = rust_service(context, REQUESTS)?;
     let pid = service.pid().to_string();
     let recording = context.dir().join("rec.ndjson.zst");
     let name = recording.to_str().context("a path in UTF-8")?;
