@@ -1,12 +1,12 @@
 //! Files that programs make and remove, as strace saw them.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::fs;
-use std::path::{Component, Path, PathBuf};
+use std::path::{Path, PathBuf};
 
-use anyhow::{Context as _, Result, anyhow, bail, ensure};
+use anyhow::{Context as _, Result, ensure};
 
-use super::strace_line::Call;
+use super::lives_of_names::{CALLS, Names};
 use super::{make_file, program, tied};
 use crate::harness::{Context, Lives, Tracer, WORK, plain};
 use crate::scenarios::Scenario;
@@ -47,142 +47,7 @@ git gc --quiet
 rm -r tree
 "#;
 
-/// Calls by which files get and lose names.
-const CALLS: &str =
-    "trace=open,openat,creat,unlink,unlinkat,rename,renameat,renameat2,link,linkat,mknod,mknodat";
-
 const FILES: usize = 60;
-
-/// The names of files, as calls made and took them.
-#[derive(Default)]
-struct Names {
-    files: BTreeMap<PathBuf, usize>,
-    /// Of each file that was made: names that it has.
-    made: Vec<u32>,
-    /// Last name, how it ended, by which thread.
-    ended: Vec<(PathBuf, String, u32)>,
-}
-
-impl Names {
-    fn make(&mut self, name: PathBuf) {
-        if !self.files.contains_key(&name) {
-            self.files.insert(name, self.made.len());
-            self.made.push(1);
-        }
-    }
-
-    fn link(&mut self, from: &Path, to: PathBuf) {
-        if let Some(file) = self.files.get(from).copied() {
-            self.files.insert(to, file);
-            self.made[file] += 1;
-        }
-    }
-
-    fn remove(&mut self, name: &Path, how: &str, thread: u32) {
-        // Others are symbolic links.
-        if let Some(file) = self.files.remove(name) {
-            self.made[file] -= 1;
-            if self.made[file] == 0 {
-                let ended = (name.to_owned(), how.to_owned(), thread);
-                self.ended.push(ended);
-            }
-        }
-    }
-
-    fn rename(&mut self, from: &Path, to: PathBuf, thread: u32) {
-        if let Some(file) = self.files.get(from).copied() {
-            if self.files.get(&to) == Some(&file) {
-                return;
-            }
-            self.remove(&to, "replaced", thread);
-            self.files.remove(from);
-            self.files.insert(to, file);
-            return;
-        }
-        // A directory: all below it.
-        let below = self.files.keys().filter(|name| name.starts_with(from));
-        for name in below.cloned().collect::<Vec<_>>() {
-            if let (Ok(rest), Some(file)) = (name.strip_prefix(from), self.files.remove(&name)) {
-                self.files.insert(to.join(rest), file);
-            }
-        }
-    }
-
-    fn call(&mut self, thread: u32, call: &Call, cwd: &Path) -> Result<()> {
-        if call.returned.is_none_or(|value| value < 0) {
-            return Ok(());
-        }
-        let plain = |at: usize| -> Result<PathBuf> {
-            let name = call.named(at).context("no name")?;
-            Ok(whole(&cwd.join(name)))
-        };
-        let at = |directory: usize| -> Result<PathBuf> {
-            let name = call.named(directory + 1).context("no name")?;
-            let directory = call.path(directory).unwrap_or_else(|| cwd.to_owned());
-            Ok(whole(&directory.join(name)))
-        };
-        let has = |word: &str| call.arguments.iter().any(|flags| flags.contains(word));
-        match call.name {
-            "open" if has("O_CREAT") => self.make(plain(0)?),
-            "openat" if has("O_CREAT") => self.make(at(0)?),
-            "creat" => self.make(plain(0)?),
-            "open" | "openat" if !has("O_TMPFILE") => {}
-            "unlink" => self.remove(&plain(0)?, "unlink", thread),
-            "unlinkat" if has("AT_REMOVEDIR") => {}
-            "unlinkat" => self.remove(&at(0)?, "unlink", thread),
-            "rename" => self.rename(&plain(0)?, plain(1)?, thread),
-            "renameat" => self.rename(&at(0)?, at(2)?, thread),
-            "renameat2" if !has("RENAME_EXCHANGE") => self.rename(&at(0)?, at(2)?, thread),
-            "link" => self.link(&plain(0)?, plain(1)?),
-            "linkat" => self.link(&at(0)?, at(2)?),
-            name => bail!("{name} is not expected"),
-        }
-        Ok(())
-    }
-
-    /// Reads the file that `strace -f -y -o FILE` has written.
-    fn parse(text: &str, cwd: &Path) -> Result<Self> {
-        let mut names = Self::default();
-        let mut begun: BTreeMap<u32, &str> = BTreeMap::new();
-        for line in text.lines() {
-            let not_understood = || anyhow!("strace wrote a line not understood: {line}");
-            let (thread, rest) = line.split_once(' ').ok_or_else(not_understood)?;
-            let thread = thread.parse().map_err(|_| not_understood())?;
-            let rest = rest.trim_start();
-            if rest.starts_with("+++") || rest.starts_with("---") {
-                continue;
-            }
-            if let Some(begin) = rest.strip_suffix("<unfinished ...>") {
-                begun.insert(thread, begin);
-                continue;
-            }
-            let mut whole = rest.to_owned();
-            if let Some(resumed) = rest.strip_prefix("<... ") {
-                let (_, end) = resumed.split_once(" resumed>").ok_or_else(not_understood)?;
-                let begin = begun.remove(&thread).ok_or_else(not_understood)?;
-                whole = format!("{begin}{end}");
-            }
-            let call = Call::parse(&whole).ok_or_else(not_understood)?;
-            names
-                .call(thread, &call, cwd)
-                .with_context(not_understood)?;
-        }
-        Ok(names)
-    }
-}
-
-/// Without detours.
-fn whole(path: &Path) -> PathBuf {
-    let mut whole = PathBuf::new();
-    for part in path.components() {
-        match part {
-            Component::CurDir => {}
-            Component::ParentDir => _ = whole.pop(),
-            part => whole.push(part),
-        }
-    }
-    whole
-}
 
 fn against_strace(context: &Context, script: &str, needed: &str) -> Result<()> {
     let [strace, shell, _] = [program("strace")?, program("sh")?, program(needed)?];

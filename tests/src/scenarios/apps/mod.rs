@@ -8,6 +8,7 @@ pub mod fio;
 mod fio_engines;
 pub mod fio_mapped;
 mod fio_report;
+mod lives_of_names;
 mod names;
 mod postgres;
 pub mod qemu;

@@ -5,6 +5,7 @@ mod expected;
 mod flood;
 mod full;
 mod places;
+mod quantiles;
 mod service;
 mod ways;
 

@@ -1,12 +1,12 @@
 //! The temp-file story, seen by `churn`.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, anyhow, bail, ensure};
 
+use super::quantiles;
 use crate::harness::{Context, Life, Lives, Pattern, Tracer, Workload, plain};
 use crate::scenarios::Scenario;
 use crate::scenarios::temp_files::{comm_of, files_of, python_service, rust_service};
@@ -128,7 +128,7 @@ pub fn watch(
         by_path.len(),
         known.len()
     );
-    in_order(&seen, pattern)
+    quantiles::are_right(&seen, pattern)
 }
 
 /// The directories of requests and the names of files have become `*`, and nothing else has.
@@ -223,36 +223,6 @@ fn read_back(life: &Life, how: Watch) -> Result<()> {
     ensure!(
         is_whole || !how.tells_files_apart,
         "not read back as it was written: {life:?}"
-    );
-    Ok(())
-}
-
-/// Half of the files lived at most as long as the pattern says, and are told in order.
-fn in_order(seen: &Lives, pattern: &Pattern) -> Result<()> {
-    let ends = seen.lives.iter().map(Life::ended_ns);
-    let ends: Vec<u64> = ends.collect::<Result<_>>()?;
-    ensure!(ends.is_sorted(), "lives are not told as they ended");
-    let lives = seen.lives.iter().filter_map(|life| life.lifetime_ns);
-    let mut lives: Vec<u64> = lives.collect();
-    lives.sort_unstable();
-    for (part, told) in [
-        (0.5, pattern.lifetime_p50_ns),
-        (0.95, pattern.lifetime_p95_ns),
-    ] {
-        let told = told.context("no quantile")? as f64;
-        let rank = (lives.len() as f64 * part).ceil() as usize - 1;
-        let real = *lives.get(rank).context("no life")? as f64;
-        // To 3 %.
-        ensure!(
-            (real * 0.969..=real * 1.032).contains(&told),
-            "quantile {part} is {real}, not {told}"
-        );
-    }
-    let (first, last) = (lives.first(), lives.last());
-    println!(
-        "     lives from {first:?} to {last:?} ns, half up to {:?}; name {}",
-        pattern.lifetime_p50_ns,
-        String::from_utf8_lossy(pattern.name().unwrap_or_default().as_bytes())
     );
     Ok(())
 }

@@ -2,6 +2,7 @@
 //! clock read before and after.
 
 mod calls;
+mod detours;
 mod everything;
 mod ledger;
 mod ways;

@@ -9,6 +9,7 @@ use anyhow::{Result, anyhow, ensure};
 use nix::errno::Errno;
 
 use super::calls::{link_by_fd, link_by_proc, mknod, rename, unlink_in_child};
+use super::detours;
 use super::ledger::{Lived, timed};
 
 /// A way: does it in its own directory, and tells what became of each file.
@@ -36,9 +37,9 @@ pub const WAYS: &[(&str, Way)] = &[
     ("fails", fails),
     ("other_thread", other_thread),
     ("other_process", other_process),
-    ("directory_renamed", directory_renamed),
-    ("detour", detour),
-    ("through_symlink", through_symlink),
+    ("directory_renamed", detours::directory_renamed),
+    ("detour", detours::detour),
+    ("through_symlink", detours::through_symlink),
     ("other_kinds", other_kinds),
 ];
 
@@ -202,36 +203,6 @@ fn other_process(way: &str, dir: &Path) -> Result<Vec<Lived>> {
     let (child, mut moment) = timed(|| unlink_in_child(&path))?;
     (moment.pid, moment.tid) = (child, child);
     Ok(vec![lived.ended(moment, "unlink")])
-}
-
-/// A file gets another name by the directory that it is in.
-fn directory_renamed(way: &str, dir: &Path) -> Result<Vec<Lived>> {
-    let [old, new] = ["old", "new"].map(|name| dir.join(name));
-    fs::create_dir(&old)?;
-    let lived = Lived::make_with(way, &old.join("a"), 9)?;
-    fs::rename(&old, &new)?;
-    let lived = lived.unlink(&new.join("a"))?;
-    fs::remove_dir(&new)?;
-    Ok(vec![lived])
-}
-
-/// The name that is removed is written in another way.
-fn detour(way: &str, dir: &Path) -> Result<Vec<Lived>> {
-    fs::create_dir(dir.join("b"))?;
-    let path = dir.join("a");
-    let mut lived = Lived::make_with(way, &path, 9)?.unlink(&dir.join("b/..//./a"))?;
-    lived.path = Some(path);
-    Ok(vec![lived])
-}
-
-/// The name that is removed goes through a symbolic link.
-fn through_symlink(way: &str, dir: &Path) -> Result<Vec<Lived>> {
-    let path = dir.join("real/a");
-    fs::create_dir(dir.join("real"))?;
-    symlink("real", dir.join("link"))?;
-    let mut lived = Lived::make_with(way, &path, 9)?.unlink(&dir.join("link/a"))?;
-    lived.path = Some(path);
-    Ok(vec![lived])
 }
 
 /// Files that nobody asked for.
