@@ -605,9 +605,15 @@ impl Lives {
             // Its name has just been removed by a call that has not returned.
             None if life.names > 0 => {
                 self.freed_by.insert(change.thread.tid, key.clone());
+                // Where the compiler put `vfs_rmdir` into its caller (Debian's 5.10), nothing more
+                // is heard of a directory. One that was in use would have ended later.
+                let end = match life.file_type {
+                    Some(FileType::Directory) => End::Unlink,
+                    _ => End::LastClose,
+                };
                 Ended {
                     guess: Some(Guess::New),
-                    ..ended(life, &change, End::LastClose)
+                    ..ended(life, &change, end)
                 }
             }
             None => ended(life, &change, End::LastClose),

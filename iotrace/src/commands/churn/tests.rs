@@ -205,6 +205,19 @@ fn the_last_name_is_told_although_the_kernel_lets_go_before() {
 }
 
 #[test]
+fn a_directory_that_is_let_go_was_removed() {
+    let mut lives = kernel_tells_ends();
+    let kind = |change| Change {
+        file: Some(file(1)),
+        file_type: Some(FileType::Directory),
+        ..change
+    };
+    lives.change(kind(said(10, Changed::Create, "/d/a")));
+    lives.change(kind(free(15, 1)));
+    assert_eq!(told(&lives.tick(None)), [(End::Unlink, Some(1), Some(5))]);
+}
+
+#[test]
 fn what_let_go_is_what_the_thread_removes_by_a_name_that_is_not_known() {
     let mut lives = kernel_tells_ends();
     make(&mut lives, 10, 1, "/d/a");
