@@ -228,6 +228,8 @@ layout! {
     inode_links = "inode.i_nlink", Ends;
     /// The entry that is renamed.
     rename_dentry = "renamedata.old_dentry", Changes;
+    /// `O_` flags of an open file.
+    file_flags = "file.f_flags", Positions;
     /// Place in an open file.
     file_pos = "file.f_pos", Positions;
     /// `RENAME_` bits.
@@ -272,6 +274,14 @@ impl NameCall {
         Self::Symlink,
         Self::Truncate,
     ];
+
+    /// The last arguments, where they are read by their distance from the end.
+    pub const fn last_arguments(self) -> &'static [&'static str] {
+        match self {
+            Self::Truncate => &["length", "time_attrs", "filp"],
+            _ => &[],
+        }
+    }
 
     /// The function, and what it calls the directory entry.
     pub const fn function(self) -> (&'static str, &'static str) {

@@ -238,7 +238,8 @@ pub struct ChangeRecord {
     pub comm: [u8; COMM_LEN],
     /// `i_mode` of the file; the type alone, or 0, where not more is known.
     pub file_mode: u32,
-    /// Names that the file has now; [`crate::ABSENT`] when not known.
+    /// Names that the file has now, of a rename those of the one that was replaced;
+    /// [`crate::ABSENT`] when not known.
     pub links: u32,
     /// Bytes of path after this head.
     pub path_len: u32,

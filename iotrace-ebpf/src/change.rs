@@ -235,7 +235,7 @@ impl Begun {
     /// Names that it has left.
     #[inline(always)]
     pub fn links(&self) -> u32 {
-        if offset!(inode_links) == ABSENT {
+        if offset!(inode_links) == ABSENT || self.inode == 0 {
             return ABSENT;
         }
         // SAFETY: a member of inode, which the call still holds.

@@ -37,6 +37,13 @@ pub fn begin(hook: Hook, task: &Task, offset: u64, size: u64) -> Result<(), Loss
         .map_err(|_| Loss::CallsFull)
 }
 
+/// Forgets what the thread began: another operation begins, of which less is known.
+#[inline(always)]
+pub fn forget(task: &Task) {
+    // It need not be there.
+    let _ = EACH_BEGUN.remove(&task.tid);
+}
+
 /// Tells an operation that is counted.
 #[inline(always)]
 pub fn tell<W: Who>(hook: Hook, who: &W, inode: Inode, direction: u32, ops: Ops) {

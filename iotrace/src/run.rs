@@ -33,6 +33,10 @@ pub async fn run(
         Ok(()) => follow(&mut source, view, out, stop, &mut lost).await,
         Err(error) => Err(Failure::Output(error)),
     };
+    if followed.is_err() {
+        // What has been recorded is worth keeping.
+        out.salvage();
+    }
     // A command outlives what there was to show of it, and runs on untraced.
     drop(source);
     let exit = match followed {
@@ -90,6 +94,7 @@ async fn follow(
             }
         }
     }
+    *lost += &source.lost();
     *lost += &view.lost();
     view.end(time, lost, out).map_err(Failure::Output)?;
     let patience = matches!(ended, Some(Reason::Signal)).then_some(PATIENCE);

@@ -4,6 +4,7 @@ use std::{
     ffi::OsString,
     fs,
     io::{self, IsTerminal as _},
+    os::unix::fs::MetadataExt as _,
     path::Path,
     process::Stdio,
     time::{Duration, Instant},
@@ -65,7 +66,6 @@ impl Trace<'_> {
         }
         let started = Instant::now();
         kernel::check_privileges()?;
-        let mut out = self.output()?;
         let mut stop = Stop::new(self.duration)?;
         let attached = kernel::attach(&self.request)?;
         let header = Header {
@@ -79,6 +79,8 @@ impl Trace<'_> {
         let host = Host::new("/proc");
         let source = Live::new(attached, &self.request, host, self.pace)?;
 
+        // Only now: what was recorded before is not lost for a system that can not be traced.
+        let mut out = self.output()?;
         view.begin(&header, &mut out).map_err(Failure::Output)?;
         // NDJSON is for machines: nothing else may stand between its lines.
         let stdout = if self.json && self.record.is_none() {
@@ -93,6 +95,14 @@ impl Trace<'_> {
 
     /// The same with events that were recorded.
     async fn replay(&self, recording: &Path, mut view: impl View) -> Result<Exit, Error> {
+        if let Some(record) = self.record
+            && is_same_file(recording, record)
+        {
+            let name = one_line(record);
+            return Err(Error::Usage(format!(
+                "{name} can not be read and written at once"
+            )));
+        }
         let (header, source) = Replay::open(recording, Admission::of(&self.request))?;
         let header = Header {
             command: self.name,
@@ -153,6 +163,11 @@ impl Trace<'_> {
             ));
         }
     }
+}
+
+fn is_same_file(one: &Path, other: &Path) -> bool {
+    let id = |path: &Path| fs::metadata(path).map(|found| (found.dev(), found.ino()));
+    matches!((id(one), id(other)), (Ok(one), Ok(other)) if one == other)
 }
 
 fn kernel_release() -> String {

@@ -159,8 +159,8 @@ pub fn vfs_mknod_exit(ctx: FExitContext) -> u32 {
     made(&ctx, Hook::Mknod, NameCall::Mknod, Change::Create)
 }
 
-/// `int vfs_mkdir(..., struct inode *dir, struct dentry *dentry, umode_t mode)`; in 7.2 it returns
-/// the entry
+/// `int vfs_mkdir(..., struct inode *dir, struct dentry *dentry, umode_t mode)`; since 6.15 it
+/// returns the entry
 #[fexit(function = "vfs_mkdir")]
 pub fn vfs_mkdir_exit(ctx: FExitContext) -> u32 {
     made(&ctx, Hook::Mkdir, NameCall::Mkdir, Change::Create)
@@ -182,7 +182,12 @@ fn removed(ctx: &FExitContext, hook: Hook, call: NameCall, what: Change) -> u32 
         return 0;
     }
     let facts = Facts {
-        links: begun.links(),
+        // `vfs_rmdir` may have let go of the inode (`d_delete`), which had this name alone.
+        links: if matches!(what, Change::Rmdir) {
+            0
+        } else {
+            begun.links()
+        },
         flags: begun.held(false),
         ..Facts::of(what, begun.begun_ns, file)
     };
@@ -195,12 +200,18 @@ fn made(ctx: &FExitContext, hook: Hook, call: NameCall, what: Change) -> u32 {
     let Some((task, begun)) = done(ctx, call) else {
         return 0;
     };
-    let told = file_of(begun.dentry as Ptr).and_then(|file| {
+    let mut place = begun.place();
+    // The file system may have put another entry in the place of the one that it was given.
+    let result = argument_at(ctx, offset!(call_result[call as usize]));
+    if is_pointer(result) {
+        place.dentry = result as Ptr;
+    }
+    let told = file_of(place.dentry).and_then(|file| {
         if !filter::admits_type(file.mode) {
             return Ok(());
         }
         let facts = Facts::of(what, begun.begun_ns, file);
-        change::tell(hook, &task, &facts, Where::At(begun.place()))
+        change::tell(hook, &task, &facts, Where::At(place))
     });
     end(ctx, hook, told)
 }
@@ -219,9 +230,14 @@ fn done(ctx: &FExitContext, call: NameCall) -> Option<(Task, Begun)> {
 /// Whether this is an error: an `int`, of which the upper half means nothing, or a pointer.
 #[inline(always)]
 fn failed(result: u64) -> bool {
-    const MAX_ERRNO: u64 = 4095;
-    let is_pointer = result >> 32 != 0 && result >> 32 != 0xffff_ffff;
-    !is_pointer && (result as u32).wrapping_neg().wrapping_sub(1) < MAX_ERRNO as u32
+    const MAX_ERRNO: u32 = 4095;
+    !is_pointer(result) && (result as u32).wrapping_neg().wrapping_sub(1) < MAX_ERRNO
+}
+
+/// Whether it is an address; neither a small number nor a negative one is.
+#[inline(always)]
+fn is_pointer(result: u64) -> bool {
+    result >> 32 != 0 && result >> 32 != 0xffff_ffff
 }
 
 /// `int vfs_rename(struct renamedata *rd)`
@@ -254,6 +270,7 @@ fn renamed(ctx: &FExitContext) -> Result<(), Loss> {
         return Ok(());
     }
     let facts = Facts {
+        links: begun.links(),
         other: begun.file,
         value: flags.into(),
         flags: begun.held(true),

@@ -20,7 +20,7 @@ macro_rules! functions {
             #[fentry(function = $function)]
             pub fn $program(ctx: FEntryContext) -> u32 {
                 let size: fn(&FEntryContext) -> u64 = $size;
-                end(&ctx, Hook::EachBegin, begins(Hook::$hook, ctx.arg(3), size(&ctx)))
+                end(&ctx, Hook::EachBegin, begins(&ctx, Hook::$hook, size(&ctx)))
             }
         )*
     };
@@ -34,14 +34,28 @@ functions! {
 }
 
 #[inline(always)]
-fn begins(hook: Hook, place: Ptr, size: u64) -> Result<(), Loss> {
+fn begins(ctx: &FEntryContext, hook: Hook, size: u64) -> Result<(), Loss> {
     let Some(task) = filter::caller::<Direct>() else {
         return Ok(());
     };
+    let (file, place): (Ptr, Ptr) = (ctx.arg(0), ctx.arg(3));
+    let appends = matches!(hook, Hook::Write | Hook::Writev) && appends::<Direct>(file)?;
     // What has no place, such as a pipe, has a pointer to none.
     // SAFETY: the kernel's copy of the place.
     let offset = unsafe { Probe::load(place, 0) }.unwrap_or(UNKNOWN);
-    each::begin(hook, &task, offset, size)
+    each::begin(hook, &task, if appends { UNKNOWN } else { offset }, size)
+}
+
+/// `O_APPEND` (include/uapi/asm-generic/fcntl.h).
+const O_APPEND: u32 = 0o2000;
+
+/// Whether writes go to the end of the file, wherever that is when they do (`generic_write_checks`,
+/// fs/read_write.c).
+#[inline(always)]
+fn appends<R: Read>(file: Ptr) -> Result<bool, Loss> {
+    // SAFETY: a member of file.
+    let flags: u32 = unsafe { R::load(file, offset!(file_flags)) }?;
+    Ok(flags & O_APPEND != 0)
 }
 
 /// `TP_PROTO(struct pt_regs *regs, long id)`: backend `syscall`
@@ -66,27 +80,33 @@ pub fn call_begin_kprobe(ctx: RawTracePointContext) -> u32 {
 unsafe fn call_begins(hook: Hook, regs: Ptr) -> Result<(), Loss> {
     // SAFETY: registers at offsets from BTF.
     let entry = unsafe { kernel::call_entry(regs) }?;
-    if !Syscall::is_transfer(entry & !(CALL_SIZED | CALL_PLACED)) || kernel::is_compat()? {
+    let kind = entry & !(CALL_SIZED | CALL_PLACED);
+    if !Syscall::is_transfer(kind) || kernel::is_compat()? {
         return Ok(());
     }
     let Some(task) = filter::caller::<Probe>() else {
         return Ok(());
     };
+    let is_write = kind == Syscall::Write as u8;
+    if !is_write && kind != Syscall::Read as u8 {
+        // What others move began earlier, or has two places.
+        each::forget(&task);
+        return Ok(());
+    }
     let (mut offset, mut size) = (UNKNOWN, UNKNOWN);
-    // SAFETY: likewise; a place in a file that is checked.
+    // SAFETY: likewise; a file that is checked.
     unsafe {
         if entry & CALL_SIZED != 0 {
             size = Probe::load(regs, offset!(regs_arg[2]))?;
         }
-        if entry & CALL_PLACED != 0 {
-            offset = Probe::load(regs, offset!(regs_arg[3]))?;
-        } else if entry & !CALL_SIZED == Syscall::Read as u8
-            || entry & !CALL_SIZED == Syscall::Write as u8
+        if let Ok(file) = descriptor::address(Probe::load(regs, offset!(regs_arg[0]))?)
+            && !(is_write && appends::<Probe>(file)?)
         {
-            let file = descriptor::address(Probe::load(regs, offset!(regs_arg[0]))?);
-            if let Ok(file) = file {
-                offset = Probe::load(file, offset!(file_pos))?;
-            }
+            offset = if entry & CALL_PLACED != 0 {
+                Probe::load(regs, offset!(regs_arg[3]))?
+            } else {
+                Probe::load(file, offset!(file_pos))?
+            };
         }
     }
     each::begin(hook, &task, offset, size)

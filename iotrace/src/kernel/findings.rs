@@ -248,7 +248,7 @@ const PARTS: [(Feature, &str, &str); 21] = [
     (
         Feature::Changes,
         "changes of names",
-        "`churn` and `events` do not work",
+        "`churn` and `events` do not work with backend fentry",
     ),
     (
         Feature::Ends,

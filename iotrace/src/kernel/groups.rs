@@ -120,7 +120,12 @@ fn vital(backend: Backend, what: What) -> Group {
             (changes, hook("change_return", "sys_exit")),
         ],
     };
-    let needs: &[Feature] = if changes { &[Feature::Changes] } else { &[] };
+    let by_function = changes && backend == Backend::Fentry;
+    let needs: &[Feature] = if by_function {
+        &[Feature::Changes]
+    } else {
+        &[]
+    };
     group(&[], needs, hooks)
 }
 

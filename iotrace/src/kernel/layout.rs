@@ -136,7 +136,7 @@ pub fn check_all(btf: &Btf, layout: &Layout) -> Vec<(&'static str, Traceable)> {
         .into_iter()
         .map(|(name, forms)| (name, check(btf, name, forms)));
     let by_name = NameCall::ALL.into_iter().map(|call| {
-        let (name, dentry) = call.function();
+        let (name, _) = call.function();
         let id = btf
             .function(name)
             .ok_or_else(|| format!("this kernel has no function {name}"));
@@ -144,7 +144,7 @@ pub fn check_all(btf: &Btf, layout: &Layout) -> Vec<(&'static str, Traceable)> {
         let traceable = id.and_then(|id| {
             known
                 .then_some((id, 0))
-                .ok_or_else(|| format!("{name} has no argument {dentry}"))
+                .ok_or_else(|| format!("{name} has other arguments than iotrace knows"))
         });
         (name, traceable)
     });
@@ -224,7 +224,14 @@ pub fn layout(btf: &Btf) -> (Layout, Vec<(&'static str, Feature)>) {
     for call in NameCall::ALL {
         let (function, dentry) = call.function();
         let names = btf.arguments(function).unwrap_or_default();
-        if let Some(index) = names.iter().position(|name| name == dentry) {
+        let is_known = names
+            .iter()
+            .rev()
+            .zip(call.last_arguments().iter().rev())
+            .all(|(found, known)| found == known);
+        if let Some(index) = names.iter().position(|name| name == dentry)
+            && is_known
+        {
             // Arguments are words, and the result stands behind them.
             layout.call_dentry[call as usize] = 8 * index as u32;
             layout.call_result[call as usize] = 8 * names.len() as u32;

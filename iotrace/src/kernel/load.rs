@@ -55,7 +55,13 @@ const LOG_DEBUG: u8 = 4;
 const NAMED_FILES: u32 = 16_384;
 
 /// Changes of names, and operations that are told one by one, that can be under way.
-const BEGUN: u32 = 8_192;
+/// An LRU map keeps up to 128 free elements for each CPU (kernel/bpf/bpf_lru_list.c): with less
+/// room than that for all, elements in use would be taken.
+fn begun() -> u32 {
+    const LEAST: u32 = 8_192;
+    let cpus = aya::util::nr_cpus().map_or(1, |cpus| cpus as u32);
+    LEAST.max(cpus.saturating_mul(512))
+}
 
 /// Running programs. Dropping it detaches and unloads all of them; so does the
 /// end of the process, however it comes, since nothing is pinned.
@@ -184,8 +190,8 @@ fn load(request: &Request, plan: &Plan) -> Result<Ebpf, Unavailable> {
         .map_max_entries("NAMED", unless(counted, NAMED_FILES))
         .map_max_entries("FILE_SCRATCH", unless(counted, Hook::COUNTING as u32))
         .map_max_entries("OPEN_SCRATCH", unless(opens, Hook::OPENING as u32))
-        .map_max_entries("BEGUN", unless(changes && functions, BEGUN))
-        .map_max_entries("EACH_BEGUN", unless(each, BEGUN))
+        .map_max_entries("BEGUN", unless(changes && functions, begun()))
+        .map_max_entries("EACH_BEGUN", unless(each, begun()))
         .map_max_entries("EACH_SCRATCH", unless(each, Hook::COUNTING as u32))
         .map_max_entries("CHANGE_SCRATCH", unless(changes, Hook::CHANGING as u32))
         .map_max_entries("MARKS", unless(request.what.has_cache(), request.calls))

@@ -102,6 +102,15 @@ impl Output {
         }
     }
 
+    /// Keeps what it can of a recording after a failure.
+    pub fn salvage(&mut self) {
+        if let Sink::Recording(recording) = &mut self.sink {
+            let written = recording.write(&self.buffer[self.written..]);
+            // There is a failure to tell already.
+            let _ = written.and_then(|()| recording.finish());
+        }
+    }
+
     /// Keeps everything.
     pub fn memory() -> Self {
         Self {

@@ -9,7 +9,8 @@ use std::{
 
 use zstd::stream::write::Encoder;
 
-/// The longest that records wait to be written: what a crash may cost.
+/// What is written longer than this after the last time goes to the file at once: so much a crash
+/// may cost, or an interval where that is longer.
 const PATIENCE: Duration = Duration::from_secs(1);
 
 /// Level of compression: the library's own default.

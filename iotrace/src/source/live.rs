@@ -90,7 +90,7 @@ impl Live {
     fn drain(&mut self, limit: usize, events: &mut Vec<Event>) {
         let (names, joiner, clock) = (&mut self.names, &mut self.joiner, &self.clock);
         let first = events.len();
-        // A first operation is told before the name of its file.
+        // A first operation is told before the name of its file: it waits until the next look.
         let mut nameless = std::mem::take(&mut self.nameless);
         let late = nameless.len();
         self.more = self
@@ -164,6 +164,10 @@ impl Live {
             interval = self.counters.take()?;
             // Names of this interval's files are in the ring by now.
             self.drain_all(events);
+            for mut each in std::mem::take(&mut self.nameless) {
+                each.path = self.names.of(each.file, each.file_type);
+                events.push(Event::Each(each));
+            }
         }
         let mut lost = self.counters.lost()?;
         let mut seen = interval.overflow;

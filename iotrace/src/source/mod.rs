@@ -9,7 +9,10 @@ pub use live::{Live, Pace};
 pub use memory::Memory;
 pub use replay::{Admission, DAMAGED, Replay};
 
-use crate::{error::Failure, event::Event};
+use crate::{
+    error::Failure,
+    event::{Event, Lost},
+};
 
 /// Whether more may come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,6 +36,11 @@ pub trait EventSource {
     /// Waits until there is something to do, and appends what happened. Dropping
     /// the future while it waits loses nothing.
     async fn next(&mut self, events: &mut Vec<Event>) -> Result<Status, Failure>;
+
+    /// What the source itself had to leave out and no tick has told.
+    fn lost(&mut self) -> Lost {
+        Lost::default()
+    }
 
     /// Appends what has happened since, with a last tick for the started
     /// interval.

@@ -185,7 +185,7 @@ pub const CHURN_FIELDS: &[Field<PatternRow>] = &[
     ),
     field!(
         "lifetime_p50_ns",
-        "half of those that were made and ended lived at most so long (to 3 %); absent when there are none",
+        "half of those that were made and ended lived at most so long (to 2 %); absent when there are none",
         |row, slot| put(row.pattern.lifetimes.quantile(0.5), slot)
     ),
     field!(

@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use bytes::Bytes;
 
 use super::{
+    life::{End, Ended, Guess, Key, Leaving, Life, ended, file, stranger},
     names::{Names, name},
     patterns::Patterns,
 };
@@ -12,105 +13,6 @@ use crate::{
     event::{Change, Changed, FileId, FilePath, FileType, Io, Open, Opened, Thread, Time},
     filter::NameFilter,
 };
-
-/// A file, as far as it is known.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub enum Key {
-    /// By what makes it this one.
-    File(FileId),
-    /// Its name is all that is known of it; so this is only a number.
-    Named(u64),
-}
-
-/// How a life ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum End {
-    /// Its last name was removed, and nobody had it open.
-    Unlink,
-    /// Another file was renamed to its name.
-    Replaced,
-    /// It had no name any more, and the last who had it open closed it.
-    LastClose,
-}
-
-impl End {
-    /// In NDJSON.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Unlink => "unlink",
-            Self::Replaced => "replaced",
-            Self::LastClose => "last_close",
-        }
-    }
-}
-
-/// What is known of a file that lives, or has lived.
-#[derive(Clone, Debug)]
-pub struct Life {
-    /// The file, if it is known.
-    pub file: Option<FileId>,
-    /// Its kind, if it is known.
-    pub file_type: Option<FileType>,
-    /// Its last name.
-    pub path: Option<FilePath>,
-    /// When and by whom it was made, if iotrace saw it.
-    pub created: Option<(Time, Thread)>,
-    /// Bytes written; `None` when some may have been missed.
-    pub write_bytes: Option<u64>,
-    /// Bytes read, likewise.
-    pub read_bytes: Option<u64>,
-    /// Opens, likewise.
-    pub opens: Option<u64>,
-    /// How often it was cut to nothing.
-    pub truncates: u64,
-    /// Bytes written that never went to storage, when known.
-    pub cancelled_bytes: Option<u64>,
-    /// Of one that was made.
-    pattern: Option<usize>,
-    /// Names that it is known to have.
-    names: u32,
-    /// It has lost its last name, and is still open.
-    leaving: Option<Leaving>,
-}
-
-#[derive(Clone, Debug)]
-struct Leaving {
-    end: End,
-    thread: Thread,
-    held: bool,
-}
-
-/// A life that has ended.
-#[derive(Clone, Debug)]
-pub struct Ended {
-    /// The life.
-    pub life: Life,
-    /// When it ended.
-    pub time: Time,
-    /// By whom.
-    pub thread: Thread,
-    /// How.
-    pub end: End,
-    /// Of one that the kernel let go of before a name of it was heard to have been removed.
-    guess: Option<Guess>,
-}
-
-/// How sure it is that nothing more will be heard of an end.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Guess {
-    /// The call that removed the name has not returned.
-    New,
-    /// It has had an interval to do so.
-    Old,
-}
-
-impl Ended {
-    /// How long it lived, if its begin was seen.
-    pub fn lifetime_ns(&self) -> Option<u64> {
-        let (created, _) = self.life.created.as_ref()?;
-        Some(self.time.0.saturating_sub(created.0))
-    }
-}
 
 /// All lives.
 pub struct Lives {
@@ -128,6 +30,9 @@ pub struct Lives {
     /// Files that had not lost their name when the kernel let go of them, by the thread in which
     /// it did: the next call that this thread ends has removed the name.
     freed_by: HashMap<u32, Key>,
+    /// Files without a name that nobody had open, of this interval and of the one before: should the
+    /// kernel's word that it let go of them be lost, they end all the same.
+    leaving: [Vec<Key>; 2],
     /// Files so far of which the name was all that was known.
     named: u64,
     /// Sums by pattern.
@@ -148,6 +53,7 @@ impl Lives {
             strangers: Vec::new(),
             by_name: Names::default(),
             freed_by: HashMap::new(),
+            leaving: Default::default(),
             named: 0,
             patterns: Patterns::default(),
             untracked: 0,
@@ -179,7 +85,8 @@ impl Lives {
         let Some(life) = self.living.get_mut(&key) else {
             return;
         };
-        life.truncates += u64::from(open.flags & libc::O_TRUNC as u64 != 0);
+        let truncates = open.flags & libc::O_TRUNC as u64 != 0;
+        life.truncates += u64::from(truncates);
         if let Some(opens) = &mut life.opens {
             *opens += 1;
         }
@@ -188,7 +95,8 @@ impl Lives {
             pattern.opens += 1;
             pattern.changed = true;
         }
-        self.cancel(&key, open.cancelled_bytes);
+        // Otherwise they are of something else that the thread has done.
+        self.cancel(&key, open.cancelled_bytes.filter(|_| truncates));
     }
 
     /// Takes in what a thread did with a file.
@@ -280,6 +188,7 @@ impl Lives {
     /// Ends an interval: what ended in it, in order. What ended later waits, because it may have
     /// been written to in the next one too; unless there is none.
     pub fn tick(&mut self, until: Option<Time>) -> Vec<Ended> {
+        self.end_unheard();
         let is_due = |ended: &Ended| until.is_none_or(|until| ended.time <= until);
         let mut due: Vec<Key> = Vec::new();
         for (key, ended) in self.ended.iter_mut().filter(|(_, ended)| is_due(ended)) {
@@ -307,6 +216,40 @@ impl Lives {
         }
         lives.sort_by_key(|ended| ended.time);
         lives
+    }
+
+    /// Ends what lost its last name before the interval, with nobody to hold it.
+    fn end_unheard(&mut self) {
+        let [now, before] = &mut self.leaving;
+        let overdue = std::mem::replace(before, std::mem::take(now));
+        for key in overdue {
+            let Some(mut life) = self.living.remove(&key) else {
+                continue;
+            };
+            match life.leaving.take() {
+                Some(Leaving {
+                    end,
+                    time,
+                    thread,
+                    held: false,
+                    ..
+                }) => {
+                    let gone = Ended {
+                        life,
+                        time,
+                        thread,
+                        end,
+                        guess: None,
+                    };
+                    self.ended.insert(key, gone);
+                }
+                // Another one by now.
+                leaving => {
+                    life.leaving = leaving;
+                    self.living.insert(key, life);
+                }
+            }
+        }
     }
 
     /// Adds an ended life to its pattern.
@@ -412,7 +355,9 @@ impl Lives {
         if self.living.contains_key(key) {
             return;
         }
-        let is_stranger = path.is_some_and(|path| path.deleted);
+        // What is in no directory, such as a memfd, is never removed from one.
+        let is_outside = |path: &FilePath| !path.cut && !path.bytes.starts_with(b"/");
+        let is_stranger = path.is_some_and(|path| path.deleted || is_outside(path));
         if is_stranger || self.count() >= self.most / 2 {
             return;
         }
@@ -498,13 +443,21 @@ impl Lives {
         // The kernel's own words are better than those of a caller.
         let is_new = end != End::Replaced && gone.is_some() && name(life.path.as_ref()) != gone;
         if is_new || life.path.is_none() {
+            self.forget_name(life.path.as_ref(), &key);
             life.path = change.path.clone();
         }
         if self.ends_seen && life.file.is_some() {
+            let is_claim = change.links.is_none();
+            let held = change.held || is_claim;
+            if !held {
+                self.leaving[0].push(key.clone());
+            }
             life.leaving = Some(Leaving {
                 end,
-                held: change.held || change.links.is_none(),
+                time: change.time,
                 thread: change.thread,
+                held,
+                is_claim,
             });
             self.living.insert(key.clone(), life);
         } else {
@@ -521,6 +474,10 @@ impl Lives {
         exchange: bool,
         change: Change,
     ) {
+        // A rename between two names of one file does nothing.
+        if key.is_some() && key == other {
+            return;
+        }
         let old = name(from.as_ref());
         let new = name(change.path.as_ref());
         let path = change.path.clone();
@@ -540,15 +497,9 @@ impl Lives {
             if let Some(old) = &old {
                 self.by_name.remove(old);
             }
-            // A rename between two names of one file does nothing.
-            if let Some(other) = other.filter(|other| Some(other) != key.as_ref()) {
+            if other.is_some() {
                 let cancelled = change.cancelled_bytes;
-                let replaced = Change {
-                    // Of the one that was renamed.
-                    links: change.file.is_some().then_some(0),
-                    ..change
-                };
-                let gone = self.unnamed(Some(other), replaced, End::Replaced);
+                let gone = self.unnamed(other, change, End::Replaced);
                 self.cancel_any(gone, cancelled);
             }
         }
@@ -579,7 +530,10 @@ impl Lives {
 
     fn moved(&mut self, key: &Key, path: Option<FilePath>) {
         if let Some(life) = self.living.get_mut(key) {
-            life.path = path;
+            let before = std::mem::replace(&mut life.path, path);
+            if name(before.as_ref()) != name(life.path.as_ref()) {
+                self.forget_name(before.as_ref(), key);
+            }
         }
     }
 
@@ -601,6 +555,14 @@ impl Lives {
                 end: leaving.end,
                 guess: None,
             },
+            // Or another name has just been removed, by a call that has not returned.
+            Some(leaving) if leaving.is_claim => {
+                self.freed_by.insert(change.thread.tid, key.clone());
+                Ended {
+                    guess: Some(Guess::New),
+                    ..ended(life, &change, End::LastClose)
+                }
+            }
             Some(_) => ended(life, &change, End::LastClose),
             // Its name has just been removed by a call that has not returned.
             None if life.names > 0 => {
@@ -648,40 +610,5 @@ impl Lives {
         if let Some(name) = name(path) {
             self.by_name.forget(&name, key);
         }
-    }
-}
-
-/// A life that nothing is known of.
-fn stranger(file: Option<FileId>, file_type: Option<FileType>, path: Option<FilePath>) -> Life {
-    Life {
-        file,
-        file_type,
-        path,
-        created: None,
-        write_bytes: None,
-        read_bytes: None,
-        opens: None,
-        truncates: 0,
-        cancelled_bytes: None,
-        pattern: None,
-        names: 0,
-        leaving: None,
-    }
-}
-
-fn ended(life: Life, change: &Change, end: End) -> Ended {
-    Ended {
-        life,
-        time: change.time,
-        thread: change.thread.clone(),
-        end,
-        guess: None,
-    }
-}
-
-fn file(key: &Key) -> Option<FileId> {
-    match key {
-        Key::File(file) => Some(*file),
-        Key::Named(_) => None,
     }
 }

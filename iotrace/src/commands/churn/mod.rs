@@ -2,6 +2,7 @@
 
 mod args;
 mod fields;
+mod life;
 mod lives;
 mod names;
 mod pattern;
@@ -11,12 +12,16 @@ mod spread;
 #[cfg(test)]
 mod tests;
 
-use std::{cmp::Reverse, io};
+use std::{
+    cmp::{Ordering, Reverse},
+    io,
+};
 
 pub use args::{ChurnArgs, Config};
 pub use fields::{CHURN_FIELDS, LIFE_FIELDS, TICK_FIELDS};
 
-use lives::{Ended, Lives};
+use life::Ended;
+use lives::Lives;
 use patterns::Pattern;
 use rows::{LifeRow, PatternRow, TickRow};
 
@@ -113,16 +118,22 @@ impl Churn {
             return;
         }
         let all = last || !self.config.json;
-        let mut patterns = self.lives.patterns.take_changed(all);
-        patterns.retain(|pattern| self.shows(pattern));
-        order(&mut patterns);
+        let patterns = self.lives.patterns.iter();
+        let mut patterns: Vec<&Pattern> = patterns
+            .filter(|pattern| (all || pattern.changed) && self.shows(pattern))
+            .collect();
+        patterns.sort_by(|a, b| order(a, b));
         let limit = self.config.rows;
         let limit = limit.or((!self.config.json).then_some(args::DEFAULT_ROWS));
         patterns.truncate(limit.unwrap_or(usize::MAX));
         let rows: Vec<_> = patterns
             .into_iter()
-            .map(|pattern| PatternRow { time, pattern })
+            .map(|pattern| PatternRow {
+                time,
+                pattern: pattern.clone(),
+            })
             .collect();
+        self.lives.patterns.shown();
         if self.config.json {
             for row in &rows {
                 ndjson::write(out.buffer(), "churn", CHURN_FIELDS, row);
@@ -156,11 +167,9 @@ impl Churn {
 }
 
 /// Most files first; ties so that the same events give the same table.
-fn order(patterns: &mut [Pattern]) {
-    patterns.sort_by(|a, b| {
-        let files = |pattern: &Pattern| Reverse(pattern.created + pattern.deleted);
-        (files(a), &a.name).cmp(&(files(b), &b.name))
-    });
+fn order(a: &Pattern, b: &Pattern) -> Ordering {
+    let files = |pattern: &Pattern| Reverse(pattern.created + pattern.deleted);
+    (files(a), &a.name).cmp(&(files(b), &b.name))
 }
 
 impl View for Churn {

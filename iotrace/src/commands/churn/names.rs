@@ -7,7 +7,7 @@ use std::{
 
 use bytes::Bytes;
 
-use super::lives::Key;
+use super::life::Key;
 use crate::event::FilePath;
 
 /// All names that are known to be some file's.

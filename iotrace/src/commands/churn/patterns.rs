@@ -8,6 +8,13 @@ use crate::event::{Thread, Time};
 /// Threads whose files are counted one by one, of each pattern: enough to name the busiest.
 const THREADS: usize = 64;
 
+/// Most patterns. There is one for each directory with a different name that nothing folds, so
+/// there may be as many as directories; the files of all further ones are summed up as [`OTHERS`].
+const PATTERNS: usize = 16_384;
+
+/// The name of what has no pattern of its own.
+const OTHERS: &[u8] = b"(others)";
+
 /// What is known of the files of a pattern, since the start.
 #[derive(Clone, Debug, Default)]
 pub struct Pattern {
@@ -192,20 +199,18 @@ impl Patterns {
         self.all.iter().filter_map(|pattern| pattern.as_ref().ok())
     }
 
-    /// Those that have changed since the last time, or all of them.
-    pub fn take_changed(&mut self, all: bool) -> Vec<Pattern> {
+    /// All of them have been looked at.
+    pub fn shown(&mut self) {
         let patterns = self.all.iter_mut().filter_map(|one| one.as_mut().ok());
-        let changed = patterns.filter(|pattern| pattern.changed || all);
-        let taken = changed.map(|pattern| {
-            pattern.changed = false;
-            pattern.clone()
-        });
-        taken.collect()
+        patterns.for_each(|pattern| pattern.changed = false);
     }
 
     fn place(&mut self, name: Vec<u8>) -> usize {
         if let Some(place) = self.places.get(&name) {
             return *place;
+        }
+        if self.places.len() >= PATTERNS && name != OTHERS {
+            return self.place(OTHERS.to_vec());
         }
         let place = self.all.len();
         self.all.push(Ok(Pattern {

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use jiff::{Timestamp, tz::TimeZone};
 
-use super::{lives::Ended, patterns::Pattern};
+use super::{life::Ended, patterns::Pattern};
 use crate::{
     event::{Lost, Thread, Time},
     output::{

@@ -2,7 +2,10 @@
 
 use bytes::Bytes;
 
-use super::lives::{End, Ended, Lives};
+use super::{
+    life::{End, Ended},
+    lives::Lives,
+};
 use crate::{
     event::{
         Change, Changed, Counts, Door, FileId, FilePath, FileType, Io, Open, Opened, Thread, Time,
@@ -322,4 +325,145 @@ fn there_is_no_more_room_than_was_asked_for() {
     }
     assert_eq!(lives.count(), 8);
     assert_eq!(lives.untracked, 12 + 20);
+}
+
+/// The kernel's word that a file lost a name.
+fn unlinked(time: u64, ino: u64, name: &'static str, links: u32) -> Change {
+    Change {
+        file: Some(file(ino)),
+        file_type: Some(FileType::Regular),
+        path: path(name, false),
+        links: Some(links),
+        ..said(time, Changed::Unlink, name)
+    }
+}
+
+#[test]
+fn a_file_whose_end_was_lost_ends_an_interval_later() {
+    let mut lives = kernel_tells_ends();
+    make(&mut lives, 10, 1, "/d/a");
+    lives.change(unlinked(12, 1, "/d/a", 0));
+    assert!(lives.tick(Some(Time(20))).is_empty());
+    let ended = lives.tick(Some(Time(30)));
+    assert_eq!(told(&ended), [(End::Unlink, Some(1), Some(2))]);
+    assert_eq!(lives.count(), 0);
+}
+
+#[test]
+fn a_file_that_is_held_lives_until_it_is_let_go() {
+    let mut lives = kernel_tells_ends();
+    make(&mut lives, 10, 1, "/d/a");
+    lives.change(Change {
+        held: true,
+        ..unlinked(12, 1, "/d/a", 0)
+    });
+    for time in [20, 30, 40] {
+        assert!(lives.tick(Some(Time(time))).is_empty());
+    }
+    lives.change(free(45, 1));
+    let ended = lives.tick(Some(Time(50)));
+    assert_eq!(told(&ended), [(End::LastClose, Some(1), Some(35))]);
+}
+
+#[test]
+fn what_was_cancelled_before_an_open_is_not_its_files() {
+    let mut lives = lives();
+    make(&mut lives, 10, 1, "/d/a");
+    let mut reopen = |flags: i32| {
+        lives.open(Open {
+            time: Time(11),
+            thread: thread(1),
+            flags: flags as u64,
+            mode: 0,
+            path: path("/d/a", false),
+            result: Opened::Ok {
+                fd: Some(3),
+                file: Some((file(1), FileType::Regular)),
+                created: Some(false),
+            },
+            door: Door::Call,
+            cgroup: 0,
+            mount_ns: None,
+            cancelled_bytes: Some(4096),
+        });
+    };
+    reopen(libc::O_RDONLY);
+    reopen(libc::O_WRONLY | libc::O_TRUNC);
+    lives.change(said(12, Changed::Unlink, "/d/a"));
+    let ended = lives.tick(None);
+    assert_eq!(ended[0].life.cancelled_bytes, Some(4096));
+    assert_eq!(ended[0].life.truncates, 1);
+}
+
+#[test]
+fn a_memfd_is_no_old_file_that_ends() {
+    let mut lives = kernel_tells_ends();
+    lives.io(&Io {
+        thread: thread(1),
+        file: file(1),
+        file_type: FileType::Regular,
+        path: path("memfd:x", false).map(std::sync::Arc::new),
+        lower: false,
+        counts: Counts::default(),
+    });
+    lives.change(free(12, 1));
+    assert!(lives.tick(None).is_empty());
+}
+
+#[test]
+fn a_file_that_is_replaced_lives_on_by_its_other_name() {
+    let mut lives = lives();
+    make(&mut lives, 10, 1, "/d/a");
+    make(&mut lives, 10, 2, "/d/b");
+    lives.change(Change {
+        file: Some(file(2)),
+        links: Some(1),
+        what: Changed::Rename {
+            from: path("/d/b", false),
+            other: Some(file(1)),
+            exchange: false,
+        },
+        ..said(12, Changed::Unlink, "/d/a")
+    });
+    assert!(lives.tick(Some(Time(20))).is_empty());
+    lives.change(unlinked(25, 1, "/d/other", 0));
+    let ended = lives.tick(None);
+    assert_eq!(told(&ended), [(End::Unlink, Some(1), Some(15))]);
+}
+
+#[test]
+fn a_rename_between_two_names_of_a_file_does_nothing() {
+    let mut lives = lives();
+    make(&mut lives, 10, 1, "/d/a");
+    lives.change(Change {
+        what: Changed::Link {
+            from: path("/d/a", true),
+        },
+        ..said(11, Changed::Create, "/d/b")
+    });
+    lives.change(rename(12, "/d/a", "/d/b", false));
+    lives.change(said(13, Changed::Unlink, "/d/a"));
+    assert!(lives.tick(Some(Time(20))).is_empty());
+    lives.change(said(21, Changed::Unlink, "/d/b"));
+    assert_eq!(told(&lives.tick(None)), [(End::Unlink, Some(1), Some(11))]);
+}
+
+#[test]
+fn an_old_file_with_two_names_ends_once() {
+    let mut lives = kernel_tells_ends();
+    let mut open = |name: &'static str| {
+        lives.io(&Io {
+            thread: thread(1),
+            file: file(1),
+            file_type: FileType::Regular,
+            path: path(name, false).map(std::sync::Arc::new),
+            lower: false,
+            counts: Counts::default(),
+        });
+    };
+    open("/d/a");
+    lives.change(said(12, Changed::Unlink, "/d/a"));
+    lives.change(free(13, 1));
+    lives.change(said(14, Changed::Unlink, "/d/b"));
+    assert_eq!(told(&lives.tick(None)), [(End::Unlink, Some(1), None)]);
 }

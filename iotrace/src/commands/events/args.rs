@@ -90,14 +90,16 @@ impl EventsArgs {
 
     /// What the kernel side has to do.
     pub fn request(&self) -> Result<Request, Error> {
+        // What was recorded was asked for.
+        let recorded = self.trace.replay.is_some();
         let what = What {
             transfers: Some(Transfers {
                 read: !self.trace.write_only,
                 write: !self.trace.read_only,
-                mapped: self.mmap,
-                layers: self.layers,
-                cache: self.cache,
-                each: self.each,
+                mapped: self.mmap || recorded,
+                layers: self.layers || recorded,
+                cache: self.cache || recorded,
+                each: self.each || recorded,
             }),
             opens: Some(Opens::All),
             changes: Some(if self.all_files {

@@ -77,7 +77,7 @@ pub const CHANGE_FIELDS: &[Field<Change>] = &[
     }),
     field!(
         "from",
-        "of a link or rename, the name before",
+        "of a rename, the name before; of a link, one that the file had, where callers' names are told",
         |change, slot| {
             if let Some(path) = from(change) {
                 slot.text(&path.bytes);
@@ -133,7 +133,7 @@ pub const CHANGE_FIELDS: &[Field<Change>] = &[
     ),
     field!(
         "links",
-        "names that the file has now; absent when not known",
+        "names that the file has now; of a rename, those left to the file that had the new one; absent when not known",
         |change, slot| {
             if let Some(links) = change.links {
                 slot.number(links.into());
@@ -142,7 +142,7 @@ pub const CHANGE_FIELDS: &[Field<Change>] = &[
     ),
     field!(
         "held",
-        "`true` when the file that lost a name by it (or was replaced) was open",
+        "`true` when the file that lost a name by it, was replaced or exchanged, was open",
         |change, slot| slot.mark(change.held)
     ),
     field!(
@@ -255,7 +255,7 @@ pub const EACH_FIELDS: &[Field<Each>] = &[
     ),
     field!(
         "offset_bytes",
-        "where in the file it began; absent when not known (AIO, io_uring, copies)",
+        "where in the file it began; absent when not known (appending writes, AIO, io_uring, copies)",
         |each, slot| {
             if let Some(offset) = each.offset {
                 slot.number(offset);

@@ -2,7 +2,7 @@
 
 use crate::{
     event::{Changed, Counts, Event, FileType, Io, Storage, Thread},
-    kernel::Request,
+    kernel::{Request, Transfers},
 };
 
 /// What is let through.
@@ -12,8 +12,7 @@ pub struct Admission {
     tid: Option<u32>,
     uid: Option<u32>,
     all_files: bool,
-    read: bool,
-    write: bool,
+    transfers: Transfers,
     /// What was left out since the last tick.
     left_out: Counts,
 }
@@ -21,14 +20,12 @@ pub struct Admission {
 impl Admission {
     /// What is asked of the kernel.
     pub fn of(request: &Request) -> Self {
-        let (read, write) = request.what.directions();
         Self {
             pid: request.pid,
             tid: request.tid,
             uid: request.uid,
             all_files: request.all_files,
-            read,
-            write,
+            transfers: request.what.transfers.unwrap_or(NONE),
             left_out: Counts::default(),
         }
     }
@@ -39,18 +36,23 @@ impl Admission {
             Event::Io(io) => self.io(io).map(Event::Io),
             Event::Open(open) => self.admits(&open.thread).then_some(Event::Open(open)),
             Event::Each(each) => {
-                let is_wanted = if each.is_write { self.write } else { self.read };
+                let Transfers { read, write, .. } = self.transfers;
+                let is_wanted = if each.is_write { write } else { read };
                 let admits = is_wanted && self.admits(&each.thread);
-                admits.then_some(Event::Each(each))
+                (admits && self.admits_type(Some(each.file_type))).then_some(Event::Each(each))
             }
             // By whomever: what others began may end here.
             Event::Change(change) => {
                 let is_end = change.what == Changed::Free;
-                (is_end || self.admits(&change.thread)).then_some(Event::Change(change))
+                let admits = is_end || self.admits(&change.thread);
+                (admits && self.admits_type(change.file_type)).then_some(Event::Change(change))
             }
             Event::Tick(mut tick) => {
                 let left_out = std::mem::take(&mut self.left_out);
                 tick.total = tick.total.without(&left_out).unwrap_or(tick.total);
+                if !self.transfers.cache {
+                    tick.total.storage = None;
+                }
                 Some(Event::Tick(tick))
             }
         }
@@ -62,22 +64,53 @@ impl Admission {
             && self.uid.is_none_or(|uid| thread.uid == uid)
     }
 
+    /// Whether files of this kind are told; where it is not known, as where only names are.
+    fn admits_type(&self, file_type: Option<FileType>) -> bool {
+        let is_file = |kind| matches!(kind, FileType::Regular | FileType::Block);
+        self.all_files || file_type.is_none_or(is_file)
+    }
+
     fn io(&mut self, mut io: Io) -> Option<Io> {
-        let is_file = matches!(io.file_type, FileType::Regular | FileType::Block);
-        if !self.admits(&io.thread) || !self.all_files && !is_file {
+        let is_layer = io.lower && !self.transfers.layers;
+        if !self.admits(&io.thread) || !self.admits_type(Some(io.file_type)) || is_layer {
             self.left_out += io.counts;
             return None;
         }
-        for (wanted, part) in [
-            (self.read, reads(&io.counts)),
-            (self.write, writes(&io.counts)),
-        ] {
-            if !wanted {
-                io.counts = io.counts.without(&part).unwrap_or_default();
-                self.left_out += part;
-            }
+        let Transfers {
+            read,
+            write,
+            mapped,
+            ..
+        } = self.transfers;
+        if !self.transfers.cache {
+            io.counts.storage = None;
+        }
+        let parts: [(bool, fn(&Counts) -> Counts); 3] =
+            [(read, reads), (write, writes), (mapped, faults)];
+        for (_, part) in parts.into_iter().filter(|(wanted, _)| !wanted) {
+            let part = part(&io.counts);
+            io.counts = io.counts.without(&part).unwrap_or_default();
+            self.left_out += part;
         }
         io.counts.is_any().then_some(io)
+    }
+}
+
+/// Of commands that do not count.
+const NONE: Transfers = Transfers {
+    read: false,
+    write: false,
+    mapped: false,
+    layers: false,
+    cache: false,
+    each: false,
+};
+
+fn faults(counts: &Counts) -> Counts {
+    Counts {
+        map_reads: counts.map_reads,
+        map_writes: counts.map_writes,
+        ..Counts::default()
     }
 }
 

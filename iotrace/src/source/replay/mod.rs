@@ -33,6 +33,7 @@ pub const DAMAGED: &str = "replay_damaged";
 
 /// Events that are handed over at once; so many batches may wait.
 const BATCH: usize = 4096;
+const BATCH_BYTES: usize = 1 << 20;
 const WAITING: usize = 4;
 
 /// Bad lines that are told one by one.
@@ -49,6 +50,8 @@ pub struct Replay {
     /// Of a file, when somebody looks.
     size: Option<u64>,
     shown: Instant,
+    /// Damage that no tick has told.
+    untold: Arc<AtomicU64>,
 }
 
 impl Replay {
@@ -62,12 +65,14 @@ impl Replay {
         let header = header(&mut lines).map_err(unusable)?;
         let (taken, size) = (Arc::clone(&lines.taken), lines.size);
         let (sender, batches) = mpsc::channel(WAITING);
+        let untold = Arc::new(AtomicU64::new(0));
         let reader = Reader {
             lines,
             admission,
             damaged: 0,
-            untold: 0,
+            untold: Arc::clone(&untold),
             batch: Vec::new(),
+            bytes: 0,
             sender,
         };
         thread::spawn(move || reader.run());
@@ -77,6 +82,7 @@ impl Replay {
             taken,
             size: size.filter(|_| is_watched),
             shown: Instant::now(),
+            untold,
         };
         Ok((header, replay))
     }
@@ -121,6 +127,12 @@ impl EventSource for Replay {
         }
     }
 
+    fn lost(&mut self) -> Lost {
+        let mut lost = Lost::default();
+        lost.add(DAMAGED, self.untold.swap(0, Ordering::Relaxed));
+        lost
+    }
+
     fn finish(&mut self, _: &mut Vec<Event>) -> Result<(), Failure> {
         if self.size.is_some() {
             progress("");
@@ -135,14 +147,19 @@ struct Reader {
     admission: Admission,
     /// Bad lines so far, and those that no tick has told yet.
     damaged: u64,
-    untold: u64,
+    untold: Arc<AtomicU64>,
     batch: Vec<Event>,
+    /// Of its lines.
+    bytes: usize,
     sender: mpsc::Sender<Vec<Event>>,
 }
 
 impl Reader {
     fn run(mut self) {
         let whole = self.read();
+        if !whole {
+            self.untold.fetch_add(1, Ordering::Relaxed);
+        }
         // Nobody waits for them any more when this fails.
         let _ = self.hand_over();
         if self.damaged > TOLD {
@@ -161,7 +178,10 @@ impl Reader {
         loop {
             let parsed = match self.lines.next() {
                 Ok(Line::End) => return false,
-                Ok(Line::Whole(line)) => parse::record(line),
+                Ok(Line::Whole(line)) => {
+                    self.bytes += line.len();
+                    parse::record(line)
+                }
                 Ok(Line::Broken(reason)) => Err(reason.to_owned()),
                 Err(error) => {
                     self.damage(&format!("can not be read: {error}"));
@@ -191,22 +211,24 @@ impl Reader {
         if let Event::Tick(tick) = &mut event {
             is_tick = true;
             let mut lost = Lost::default();
-            lost.add(DAMAGED, std::mem::take(&mut self.untold));
+            lost.add(DAMAGED, self.untold.swap(0, Ordering::Relaxed));
             tick.lost += &lost;
         }
         self.batch.push(event);
         // What comes over a pipe is shown as it comes.
-        !(is_tick || self.batch.len() >= BATCH) || self.hand_over()
+        let is_full = self.batch.len() >= BATCH || self.bytes >= BATCH_BYTES;
+        !(is_tick || is_full) || self.hand_over()
     }
 
     fn hand_over(&mut self) -> bool {
         let batch = std::mem::take(&mut self.batch);
+        self.bytes = 0;
         batch.is_empty() || self.sender.blocking_send(batch).is_ok()
     }
 
     fn damage(&mut self, reason: &str) {
         self.damaged += 1;
-        self.untold += 1;
+        self.untold.fetch_add(1, Ordering::Relaxed);
         if self.damaged <= TOLD {
             let number = self.lines.number;
             tell(&format!("replay: line {number} is left out: {reason}"));

@@ -26,9 +26,9 @@ fn request() -> Request {
             transfers: Some(Transfers {
                 read: true,
                 write: true,
-                mapped: false,
-                layers: false,
-                cache: false,
+                mapped: true,
+                layers: true,
+                cache: true,
                 each: true,
             }),
             opens: Some(Opens::All),
@@ -169,7 +169,6 @@ fn damaged_lines_are_left_out_and_counted() {
     let mut text = recorded(&[io(1, 1, 0), tick(1, 0), io(2, 0, 1), tick(0, 1)]);
     text = text.replacen("\"reads\":1,", "\"reads\":-1,", 1);
     text = text.replacen("{\"type\":\"tick\"", "not json\n{\"type\":\"tick\"", 1);
-    text.insert_str(text.len() - 1, "");
     let (_, events) = replay(text.as_bytes(), &request());
     assert_eq!(events.len(), 3, "{events:?}");
     assert_eq!(damaged(&events), 2);
@@ -179,8 +178,16 @@ fn damaged_lines_are_left_out_and_counted() {
 fn a_recording_that_was_cut_off_gives_what_it_has() {
     let text = recorded(&[io(1, 1, 0), tick(1, 0), io(2, 0, 1), tick(0, 1)]);
     let last = text.rfind("{\"type\":\"tick\"").expect("a tick");
-    let (_, events) = replay(&text.as_bytes()[..last + 20], &request());
+    let recording = recording(&text.as_bytes()[..last + 20]);
+    let opened = Replay::open(&recording.path, Admission::of(&request()));
+    let (_, mut replay) = opened.expect("a recording");
+    let mut events = Vec::new();
+    while let Some(mut batch) = replay.batches.blocking_recv() {
+        events.append(&mut batch);
+    }
     assert_eq!(events.len(), 3, "{events:?}");
+    // The line, and the end that is missing.
+    assert_eq!(replay.lost().total(), 2);
 }
 
 #[test]
@@ -258,6 +265,11 @@ fn filters_of_the_kernel_run_here_too_and_sums_follow() {
         ..request()
     };
     assert_eq!(only(nobody), (0, 0, 0, 0));
+    let mut plain = request();
+    if let Some(transfers) = &mut plain.what.transfers {
+        transfers.layers = false;
+    }
+    assert_eq!(only(plain), (2, 5, 10, 1050));
     let mut reads = request();
     if let Some(transfers) = &mut reads.what.transfers {
         transfers.write = false;
