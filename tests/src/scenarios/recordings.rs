@@ -11,15 +11,22 @@ use serde_json::Value;
 
 use super::Scenario;
 use super::temp_files::{REQUESTS, rust_service};
-use crate::harness::{Context, Process, SOON};
-use crate::work::ServiceReport;
+use crate::harness::{Context, Process, SOON, Workload, plain};
+use crate::work::{Report, ServiceReport};
 
-pub const SCENARIOS: &[Scenario] = &[Scenario {
-    name: "recording_replays_as_live",
-    proves: "`top`, `opens` and `churn` tell of a recording, from a file and from a pipe, what \
+pub const SCENARIOS: &[Scenario] = &[
+    Scenario {
+        name: "recording_replays_as_live",
+        proves: "`top`, `opens` and `churn` tell of a recording, from a file and from a pipe, what \
                  they told live beside it",
-    run: as_live,
-}];
+        run: as_live,
+    },
+    Scenario {
+        name: "each_operation_is_told",
+        proves: "`events --each` tells every read with its place, size and time, and counts it too",
+        run: each_operation,
+    },
+];
 
 /// A process that prints NDJSON into a file.
 struct Printing {
@@ -36,6 +43,14 @@ impl Printing {
         command.stdin(Stdio::null()).stdout(File::create(&output)?);
         let process = Process::spawn(context, name, &mut command)?;
         Ok(Self { process, output })
+    }
+
+    fn attached(&self) -> Result<()> {
+        let stderr = self.process.stderr();
+        stderr.wait_for("line that tells it is attached", SOON, |bytes| {
+            let text = String::from_utf8_lossy(bytes);
+            text.contains("attached in").then_some(())
+        })
     }
 
     fn stop(mut self) -> Result<Vec<Value>> {
@@ -159,12 +174,7 @@ fn record(context: &Context) -> Result<(PathBuf, [Vec<Value>; 3])> {
         Printing::start(context, "churn", &["churn", "--json", "--pid", &pid, "0.5"])?,
     ];
     for one in live.iter().chain([&recorder]) {
-        one.process
-            .stderr()
-            .wait_for("line that tells it is attached", SOON, |bytes| {
-                let text = String::from_utf8_lossy(bytes);
-                text.contains("attached in").then_some(())
-            })?;
+        one.attached()?;
     }
     service.go()?;
     let _: ServiceReport = service.finish()?;
@@ -216,6 +226,61 @@ fn as_live(context: &Context) -> Result<()> {
     ensure!(
         first.len() > 9000 && first == second,
         "what is recorded again differs"
+    );
+    Ok(())
+}
+
+/// Few enough for the ring of an emulated CPU.
+const CALLS: u64 = 20_000;
+/// The workload reads its file round and round.
+const SIZE: u64 = 4096;
+
+fn each_operation(context: &Context) -> Result<()> {
+    let file = context.dir().join("file");
+    let path = plain(&file)?;
+    let calls = CALLS.to_string();
+    let options = ["pread", "--file", path, "--calls", &calls];
+    let mut workload = Workload::start(context, &options)?;
+    let pid = workload.pid().to_string();
+    let arguments = ["events", "--each", "--json", "--path", path, "--pid", &pid];
+    let printing = Printing::start(context, "events", &arguments)?;
+    printing.attached()?;
+    workload.go()?;
+    workload.finish::<Report>()?;
+    let records = printing.stop()?;
+    let reads: Vec<&Value> = of_kind(&records, "read").collect();
+    let lost: u64 = of_kind(&records, "end")
+        .filter_map(|end| end["lost"].as_object())
+        .flat_map(|lost| lost.values())
+        .filter_map(Value::as_u64)
+        .sum();
+    ensure!(
+        reads.len() as u64 <= CALLS && reads.len() as u64 + lost >= CALLS,
+        "{} of {CALLS} reads told, {lost} lost",
+        reads.len()
+    );
+    ensure!(lost < CALLS / 2, "{lost} of {CALLS} lost");
+    for (n, read) in reads.iter().enumerate() {
+        ensure!(
+            read["bytes"] == 1 && read["size_bytes"] == 1 && read["path"] == path,
+            "{read}"
+        );
+        let place = read["offset_bytes"].as_u64();
+        let expected = n as u64 % SIZE;
+        ensure!(
+            lost > 0 || place == Some(expected),
+            "{read}, the {n}th, is not at {expected}"
+        );
+        let latency = read["latency_ns"].as_u64();
+        ensure!(
+            latency.is_some_and(|latency| latency > 0),
+            "{read} took no time"
+        );
+    }
+    let counted: u64 = sums(&records).values().map(|[reads, ..]| reads).sum();
+    ensure!(
+        counted <= CALLS && counted + lost >= CALLS,
+        "{counted} of {CALLS} counted"
     );
     Ok(())
 }

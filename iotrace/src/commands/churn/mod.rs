@@ -114,7 +114,7 @@ impl Churn {
     }
 
     fn show_patterns(&mut self, time: Time, last: bool, out: &mut Output) {
-        if self.config.files && !self.config.json || last && !self.config.json {
+        if !self.config.json && (self.config.files || last) {
             return;
         }
         let all = last || !self.config.json;

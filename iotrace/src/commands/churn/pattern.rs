@@ -512,9 +512,9 @@ mod tests {
             tmp_report=tmp_report tmp.AbCdEfGhIj=tmp.* 1-2_3:4.5=* 1--2=*--* v1.2.3=v*
             lib.so.6=lib.so.* *=* a**b=a*b .txt=.txt .f17=.f* a.=a. a.abcdef=a.abcdef =";
         for example in examples.split_whitespace() {
-            let (name, pattern) = example.split_once('=').unwrap();
+            let (name, pattern) = example.split_once("=").expect("a pair");
             let folded = fold_component(name.replace('U', uuid).as_bytes());
-            assert_eq!(String::from_utf8(folded).unwrap(), pattern, "{name}");
+            assert_eq!(String::from_utf8(folded).expect("UTF-8"), pattern, "{name}");
         }
     }
 

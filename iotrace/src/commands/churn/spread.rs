@@ -139,7 +139,7 @@ mod tests {
         values.sort_unstable();
         for rank in 1..=values.len() {
             let part = (rank as f64 - 0.5) / values.len() as f64;
-            let (true_value, given) = (values[rank - 1], merged.quantile(part).unwrap());
+            let (true_value, given) = (values[rank - 1], merged.quantile(part).expect("values"));
             assert!(given.abs_diff(true_value) <= true_value / 64);
         }
         assert_eq!(spread([64, 65, 64]).quantile(0.5), Some(65));

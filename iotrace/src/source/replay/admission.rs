@@ -85,10 +85,12 @@ impl Admission {
         if !self.transfers.cache {
             io.counts.storage = None;
         }
-        let parts: [(bool, fn(&Counts) -> Counts); 3] =
-            [(read, reads), (write, writes), (mapped, faults)];
+        let parts = [
+            (read, reads(&io.counts)),
+            (write, writes(&io.counts)),
+            (mapped, faults(&io.counts)),
+        ];
         for (_, part) in parts.into_iter().filter(|(wanted, _)| !wanted) {
-            let part = part(&io.counts);
             io.counts = io.counts.without(&part).unwrap_or_default();
             self.left_out += part;
         }
