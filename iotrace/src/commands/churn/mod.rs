@@ -11,6 +11,7 @@ mod rows;
 mod spread;
 #[cfg(test)]
 mod tests;
+mod word;
 
 use std::{
     cmp::{Ordering, Reverse},
