@@ -103,7 +103,7 @@ pub fn main(cli: Cli) -> Result<Exit, Error> {
             fail_on_loss: args.trace.fail_on_loss,
             command: &args.command,
             replay: args.trace.replay.as_deref(),
-            record: args.output.as_deref(),
+            record: args.recording(),
         }
         .run(Events::new(args.config()?, Screen::of_stdout())),
         Command::Doctor(args) => doctor::run(args, Screen::of_stdout()),

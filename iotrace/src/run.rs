@@ -14,7 +14,7 @@ use crate::{
     stop::{Reason, Stop},
 };
 
-/// Traces until the end, with a command or without. Returns how to exit and what
+/// Traces from `begin` until the end, with a command or without. Returns how to exit and what
 /// was lost.
 pub async fn run(
     mut source: impl EventSource,
@@ -23,6 +23,7 @@ pub async fn run(
     stop: &mut Stop,
     command: &[OsString],
     command_stdout: Stdio,
+    begin: Time,
 ) -> Result<(Exit, Lost), Failure> {
     // What the view has begun to print tells that the programs are attached.
     let begun = out.flush().await;
@@ -30,7 +31,7 @@ pub async fn run(
     source.started();
     let mut lost = Lost::default();
     let followed = match begun {
-        Ok(()) => follow(&mut source, view, out, stop, &mut lost).await,
+        Ok(()) => follow(&mut source, view, out, stop, &mut lost, begin).await,
         Err(error) => Err(Failure::Output(error)),
     };
     if followed.is_err() {
@@ -62,9 +63,11 @@ async fn follow(
     out: &mut Output,
     stop: &mut Stop,
     lost: &mut Lost,
+    begin: Time,
 ) -> Result<Exit, Failure> {
     let mut events = Vec::new();
-    let mut time = Time::default();
+    // Of what was seen last.
+    let mut time = begin;
     let mut ended = None;
     let mut status = Status::More;
     while ended.is_none() && status == Status::More && !view.done() {
@@ -143,7 +146,9 @@ fn show(
     for event in events.drain(..) {
         if let Event::Tick(tick) = &event {
             *lost += &tick.lost;
-            *time = tick.time;
+        }
+        if let Some(now) = event.time() {
+            *time = now.max(*time);
         }
         view.event(event, out).map_err(Failure::Output)?;
     }

@@ -88,8 +88,16 @@ impl Trace<'_> {
         } else {
             Stdio::inherit()
         };
-        let (exit, lost) =
-            run::run(source, &mut view, &mut out, &mut stop, self.command, stdout).await?;
+        let (exit, lost) = run::run(
+            source,
+            &mut view,
+            &mut out,
+            &mut stop,
+            self.command,
+            stdout,
+            header.time,
+        )
+        .await?;
         self.conclude(exit, &view, lost)
     }
 
@@ -111,7 +119,15 @@ impl Trace<'_> {
         let mut out = self.output()?;
         let mut stop = Stop::new(self.duration)?;
         view.begin(&header, &mut out).map_err(Failure::Output)?;
-        let ended = run::run(source, &mut view, &mut out, &mut stop, &[], Stdio::null());
+        let ended = run::run(
+            source,
+            &mut view,
+            &mut out,
+            &mut stop,
+            &[],
+            Stdio::null(),
+            header.time,
+        );
         let (exit, lost) = ended.await?;
         self.conclude(exit, &view, lost)
     }

@@ -85,12 +85,38 @@ fn damage_is_named_counted_and_left_out() {
         .iter()
         .map(|record| record["type"].as_str())
         .collect();
-    assert_eq!(kinds, ["header", "io", "tick", "end"].map(Some));
+    // The last interval has no tick of its own.
+    let expected = ["header", "io", "tick", "io", "tick", "end"];
+    assert_eq!(kinds, expected.map(Some));
     // Those before the tick; then the rest, and that there is no end.
     assert_eq!(records[2]["lost"]["replay_damaged"], 2);
-    assert_eq!(records[3]["lost"]["replay_damaged"], 4);
+    assert_eq!(records[4]["lost"]["replay_damaged"], 2);
+    assert_eq!(records[4]["reads"], 1);
+    assert_eq!(records[5]["lost"]["replay_damaged"], 4);
+    assert_eq!(records[5]["ts"], "2026-01-01T00:00:00.000000000Z");
     let (output, said) = replay(&path, &["top", "--fail-on-loss"]);
     assert_eq!(output.status.code(), Some(1), "{said}");
+}
+
+#[test]
+fn recordings_may_follow_each_other_and_nothing_else_may_follow() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let path = dir.path().join("two.ndjson");
+    let one = [header(), row(1, 1), tick(1), end()].concat();
+    fs::write(&path, [one.as_str(), &one].concat()).expect("a file");
+    let (output, said) = replay(&path, &["top"]);
+    assert!(output.status.success(), "{said}");
+    assert!(
+        said.contains("2 reads (14 B)") && said.contains("lost: 0"),
+        "{said}"
+    );
+
+    fs::write(&path, [one.as_str(), &row(1, 2), &tick(1)].concat()).expect("a file");
+    let (_, said) = replay(&path, &["top"]);
+    assert!(
+        said.contains("line 5 is left out") && said.contains("replay_damaged 2"),
+        "{said}"
+    );
 }
 
 #[test]

@@ -297,9 +297,17 @@ fn show(mut view: impl View, events: Vec<Event>) -> String {
     let (exit, lost) = runtime.block_on(async {
         let mut stop = Stop::new(None).expect("signals");
         let source = Memory::new(events);
-        run::run(source, &mut view, &mut out, &mut stop, &[], Stdio::null())
-            .await
-            .expect("a run")
+        run::run(
+            source,
+            &mut view,
+            &mut out,
+            &mut stop,
+            &[],
+            Stdio::null(),
+            Time(NOON),
+        )
+        .await
+        .expect("a run")
     });
     assert_eq!(exit, Exit::Done);
     assert_eq!(lost.total(), 2);

@@ -39,6 +39,9 @@ pub struct Lives {
     pub patterns: Patterns,
     /// Files made, and unknown ones removed, that found no room.
     pub untracked: u64,
+    /// Files made without room that may still be there: as many unknown ones that are removed are
+    /// taken for them.
+    homeless: u64,
 }
 
 impl Lives {
@@ -57,6 +60,7 @@ impl Lives {
             named: 0,
             patterns: Patterns::default(),
             untracked: 0,
+            homeless: 0,
         }
     }
 
@@ -291,7 +295,7 @@ impl Lives {
     /// Nothing is known of a file but that it is gone.
     fn strange(&mut self, ended: Ended) {
         let life = &ended.life;
-        if !self.names.admits(&ended.thread, life.path.as_ref()) {
+        if !self.names.admits(&ended.thread, life.path.as_ref()) || self.was_homeless() {
             return;
         }
         if self.count() >= self.most {
@@ -299,6 +303,13 @@ impl Lives {
             return;
         }
         self.strangers.push(ended);
+    }
+
+    /// Whether an unknown file that is removed is one of those that found no room.
+    fn was_homeless(&mut self) -> bool {
+        let was = self.homeless > 0;
+        self.homeless = self.homeless.saturating_sub(1);
+        was
     }
 
     /// A file was made.
@@ -316,6 +327,7 @@ impl Lives {
         }
         if self.count() >= self.most {
             self.untracked += 1;
+            self.homeless += 1;
             return;
         }
         let place = self
@@ -429,6 +441,9 @@ impl Lives {
             return Some(key);
         }
         let life = self.living.remove(&key);
+        if life.is_none() && self.was_homeless() {
+            return None;
+        }
         if life.is_none() && self.count() >= self.most {
             self.untracked += 1;
             return None;

@@ -1,6 +1,10 @@
 //! Arguments of `events`.
 
-use std::{ffi::OsString, path::PathBuf, time::Duration};
+use std::{
+    ffi::OsString,
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use clap::Args;
 
@@ -21,20 +25,22 @@ Examples:
   ssh host iotrace events --json | iotrace churn --replay -
   iotrace events -- make              exactly this command and its children")]
 pub struct EventsArgs {
-    /// Write NDJSON to FILE, compressed if it ends in `.zst`, instead of showing anything
+    /// Write NDJSON to FILE, compressed if it ends in `.zst`, instead of showing anything; `-` is
+    /// stdout, as with --json
     #[arg(short, long, value_name = "FILE")]
     pub output: Option<PathBuf>,
 
     /// Seconds between sums of reads and writes
-    #[arg(short, long, value_name = "SECONDS", default_value = "1", value_parser = seconds)]
+    #[arg(short, long, value_name = "SECONDS", default_value = "1", value_parser = seconds,
+          conflicts_with = "replay")]
     pub interval: Duration,
 
     /// End after so many seconds
-    #[arg(short, long, value_name = "SECONDS", value_parser = seconds)]
+    #[arg(short, long, value_name = "SECONDS", value_parser = seconds, conflicts_with = "replay")]
     pub duration: Option<Duration>,
 
     /// Tell each read and write, with place, size and time; not only sums
-    #[arg(long)]
+    #[arg(long, conflicts_with = "replay")]
     pub each: bool,
 
     /// Include pipes, sockets, devices, directories and links; default: regular files and disks
@@ -83,6 +89,13 @@ pub struct Config {
 }
 
 impl EventsArgs {
+    /// The file to write to.
+    pub fn recording(&self) -> Option<&Path> {
+        self.output
+            .as_deref()
+            .filter(|path| *path != Path::new("-"))
+    }
+
     /// Whether it writes NDJSON.
     pub fn json(&self) -> bool {
         self.trace.json || self.output.is_some()

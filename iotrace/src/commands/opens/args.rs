@@ -50,7 +50,7 @@ pub struct OpensArgs {
     pub full_path: bool,
 
     /// End after so many seconds
-    #[arg(short, long, value_name = "SECONDS", value_parser = seconds)]
+    #[arg(short, long, value_name = "SECONDS", value_parser = seconds, conflicts_with = "replay")]
     pub duration: Option<Duration>,
 
     /// Only control groups in this pinned BPF map (64-bit ids as keys)

@@ -27,6 +27,8 @@ pub struct Lines {
     /// Number of the line that was read last.
     pub number: u64,
     line: Vec<u8>,
+    /// The rest of a line that was too long is still to come.
+    in_line: bool,
 }
 
 /// What is read next.
@@ -71,11 +73,15 @@ impl Lines {
             size,
             number: 0,
             line: Vec::new(),
+            in_line: false,
         })
     }
 
     /// Reads a line.
     pub fn next(&mut self) -> io::Result<Line<'_>> {
+        if std::mem::take(&mut self.in_line) {
+            self.reader.skip_until(b'\n')?;
+        }
         self.line.clear();
         let mut limited = self.reader.by_ref().take(LONGEST);
         limited.read_until(b'\n', &mut self.line)?;
@@ -89,7 +95,7 @@ impl Lines {
         if (self.line.len() as u64) < LONGEST {
             return Ok(Line::Broken("it ends in the middle"));
         }
-        self.reader.skip_until(b'\n')?;
+        self.in_line = true;
         Ok(Line::Broken("it is longer than any record"))
     }
 }

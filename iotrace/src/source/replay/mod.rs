@@ -22,7 +22,7 @@ use super::{EventSource, Status};
 use crate::{
     commands::Header,
     error::{Error, Failure},
-    event::{Event, Lost},
+    event::{Counts, Event, Lost, Tick, Time},
     output::{one_line, progress, tell},
 };
 use lines::{Line, Lines};
@@ -73,6 +73,7 @@ impl Replay {
             untold: Arc::clone(&untold),
             batch: Vec::new(),
             bytes: 0,
+            unticked: (Counts::default(), header.time),
             sender,
         };
         thread::spawn(move || reader.run());
@@ -103,12 +104,15 @@ impl Replay {
 
 fn header(lines: &mut Lines) -> Result<Header, String> {
     const NONE: &str = "it is no recording of iotrace: it does not begin with a header";
-    match lines.next().map_err(|error| error.to_string())? {
+    let first = lines.next();
+    match first.map_err(|error| format!("it can not be read: {error}"))? {
         Line::End => Err("it is empty".to_owned()),
         Line::Broken(_) => Err(NONE.to_owned()),
         Line::Whole(line) => match parse::record(line) {
             Ok(Record::Header(header)) => Ok(*header),
-            Err(reason) if line.starts_with(b"{\"type\":\"header\"") => Err(reason),
+            Err(reason) if line.starts_with(b"{\"type\":\"header\"") => {
+                Err(format!("its header can not be used: {reason}"))
+            }
             _ => Err(NONE.to_owned()),
         },
     }
@@ -151,6 +155,8 @@ struct Reader {
     batch: Vec<Event>,
     /// Of its lines.
     bytes: usize,
+    /// What has been read since the last tick, and when it was.
+    unticked: (Counts, Time),
     sender: mpsc::Sender<Vec<Event>>,
 }
 
@@ -159,6 +165,15 @@ impl Reader {
         let whole = self.read();
         if !whole {
             self.untold.fetch_add(1, Ordering::Relaxed);
+        }
+        // An interval that was cut off.
+        let (total, time) = self.unticked;
+        if total.is_any() {
+            self.take(Event::Tick(Tick {
+                time,
+                total,
+                ..Tick::default()
+            }));
         }
         // Nobody waits for them any more when this fails.
         let _ = self.hand_over();
@@ -173,29 +188,37 @@ impl Reader {
         }
     }
 
-    /// Whether it came to the last record.
+    /// Whether it came to the last record. Behind that another recording may begin.
     fn read(&mut self) -> bool {
+        let mut has_ended = false;
         loop {
             let parsed = match self.lines.next() {
-                Ok(Line::End) => return false,
+                Ok(Line::End) => return has_ended,
                 Ok(Line::Whole(line)) => {
                     self.bytes += line.len();
                     parse::record(line)
                 }
                 Ok(Line::Broken(reason)) => Err(reason.to_owned()),
                 Err(error) => {
-                    self.damage(&format!("can not be read: {error}"));
+                    self.damaged += 1;
+                    self.untold.fetch_add(1, Ordering::Relaxed);
+                    let number = self.lines.number;
+                    tell(&format!(
+                        "replay: what follows line {number} can not be read: {error}"
+                    ));
                     return false;
                 }
             };
             match parsed {
-                Ok(Record::End) => return true,
+                Ok(Record::Header(_)) if has_ended => has_ended = false,
+                Ok(_) if has_ended => self.damage("it stands behind the end"),
+                Ok(Record::End) => has_ended = true,
                 Ok(Record::Event(event)) => {
                     if !self.take(*event) {
                         return true;
                     }
                 }
-                Ok(Record::Header(_)) => self.damage("is a second header"),
+                Ok(Record::Header(_)) => self.damage("it is a second header"),
                 Ok(Record::Other) => {}
                 Err(reason) => self.damage(&reason),
             }
@@ -208,8 +231,16 @@ impl Reader {
             return true;
         };
         let mut is_tick = false;
+        let (total, time) = &mut self.unticked;
+        if let Some(now) = event.time() {
+            *time = now.max(*time);
+        }
+        if let Event::Io(io) = &event {
+            *total += io.counts;
+        }
         if let Event::Tick(tick) = &mut event {
             is_tick = true;
+            *total = Counts::default();
             let mut lost = Lost::default();
             lost.add(DAMAGED, self.untold.swap(0, Ordering::Relaxed));
             tick.lost += &lost;
