@@ -240,6 +240,9 @@ fn open(head: &OpenRecord, path: &[u8]) -> Open {
 }
 
 fn each(head: &EachRecord) -> Each {
+    let file_type = file_type(head.file_mode);
+    // Pipes and the like have no places.
+    let has_places = matches!(file_type, FileType::Regular | FileType::Block);
     Each {
         time: Time(head.time_ns),
         thread: Thread {
@@ -249,12 +252,12 @@ fn each(head: &EachRecord) -> Each {
             comm: comm(&head.comm),
         },
         file: file_id(head.file),
-        file_type: file_type(head.file_mode),
+        file_type,
         path: None,
         is_write: head.direction == 1,
         bytes: head.result,
         count: head.count,
-        offset: known(head.offset),
+        offset: known(head.offset).filter(|_| has_places),
         size: known(head.size),
         latency_ns: known(head.latency_ns),
     }

@@ -73,7 +73,7 @@ impl Trace<'_> {
             backend: attached.backend.name().into(),
             unseen: attached.unseen.clone(),
             kernel: kernel_release(),
-            command: self.name,
+            command: self.name.into(),
         };
         self.tell_set_up(&attached, started);
         let host = Host::new("/proc");
@@ -112,8 +112,24 @@ impl Trace<'_> {
             )));
         }
         let (header, source) = Replay::open(recording, Admission::of(&self.request))?;
+        if ![self.name, "events"].contains(&&*header.command) && self.name != "events" {
+            return Err(Error::Usage(format!(
+                "--replay {}: it was written by `iotrace {}`, which tells not all that `{}` needs; \
+                 record with `iotrace events -o FILE`",
+                one_line(recording),
+                one_line(&*header.command),
+                self.name
+            )));
+        }
+        if self.name == "churn" && header.command == "churn" {
+            return Err(Error::Usage(format!(
+                "--replay {}: `iotrace churn` tells what became of files, not each event; \
+                 record with `iotrace events -o FILE`",
+                one_line(recording)
+            )));
+        }
         let header = Header {
-            command: self.name,
+            command: self.name.into(),
             ..header
         };
         let mut out = self.output()?;

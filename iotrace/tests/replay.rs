@@ -290,7 +290,7 @@ fn show(mut view: impl View, events: Vec<Event>) -> String {
         backend: "fentry".into(),
         unseen: vec![Way::Mapped, Way::Uring],
         kernel: "6.12.95".to_owned(),
-        command: "test",
+        command: "test".into(),
     };
     let mut out = Output::memory();
     view.begin(&header, &mut out).expect("memory");
@@ -313,12 +313,14 @@ fn show(mut view: impl View, events: Vec<Event>) -> String {
     assert_eq!(lost.total(), 2);
     let text = String::from_utf8(out.into_bytes()).expect("UTF-8");
     // The time of day depends on where the test runs.
-    let text = text.replace(&format!("{} loadavg", local_time()), "HH:MM:SS loadavg");
+    let text = text.replace(&format!("{} loadavg", local_time(NOON)), "HH:MM:SS loadavg");
+    let second = local_time(NOON + 1_000_000_000);
+    let text = text.replace(&format!("{second} since"), "HH:MM:SS since");
     format!("{text}-- {}", view.summary())
 }
 
-fn local_time() -> String {
-    let time = jiff::Timestamp::from_nanosecond(i128::from(NOON)).expect("a time");
+fn local_time(ns: u64) -> String {
+    let time = jiff::Timestamp::from_nanosecond(i128::from(ns)).expect("a time");
     let zoned = time.to_zoned(jiff::tz::TimeZone::system());
     zoned.strftime("%H:%M:%S").to_string()
 }

@@ -1,6 +1,7 @@
 //! Begins of reads and writes, for those who want to know each (`events --each`).
 
 use aya_ebpf::{
+    EbpfContext as _,
     macros::{fentry, raw_tracepoint},
     programs::{FEntryContext, RawTracePointContext},
 };
@@ -38,7 +39,10 @@ fn begins(ctx: &FEntryContext, hook: Hook, size: u64) -> Result<(), Loss> {
     let Some(task) = filter::caller::<Direct>() else {
         return Ok(());
     };
-    let (file, place): (Ptr, Ptr) = (ctx.arg(0), ctx.arg(3));
+    let file: Ptr = ctx.arg(0);
+    // Read so, because 5.10's verifier refuses arguments that point to a number.
+    // SAFETY: arguments are words, one behind the other.
+    let place: Ptr = unsafe { Probe::load(ctx.as_ptr().cast(), 3 * 8) }?;
     let appends = matches!(hook, Hook::Write | Hook::Writev) && appends::<Direct>(file)?;
     // What has no place, such as a pipe, has a pointer to none.
     // SAFETY: the kernel's copy of the place.

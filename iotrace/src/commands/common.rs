@@ -66,8 +66,8 @@ pub struct TraceArgs {
     #[arg(long, value_enum)]
     pub backend: Option<Backend>,
 
-    /// Look at recorded events (of `events -o`, or of any command with --json) instead of the
-    /// running kernel; `-` is stdin. Intervals are those of the recording
+    /// Look at recorded events (of `events -o`; `top` and `opens` also read their own --json) instead
+    /// of the running kernel; `-` is stdin. Intervals are those of the recording
     #[arg(long, value_name = "FILE", conflicts_with_all = ["backend", "btf", "command"])]
     pub replay: Option<PathBuf>,
 

@@ -31,7 +31,7 @@ pub struct Header {
     /// Release of the running kernel.
     pub kernel: String,
     /// The command.
-    pub command: &'static str,
+    pub command: Cow<'static, str>,
 }
 
 /// A command at work.

@@ -11,7 +11,7 @@ use zstd::stream::write::Encoder;
 
 /// What is written longer than this after the last time goes to the file at once: so much a crash
 /// may cost, or an interval where that is longer.
-const PATIENCE: Duration = Duration::from_secs(1);
+const PATIENCE: Duration = Duration::from_millis(500);
 
 /// Level of compression: the library's own default.
 const LEVEL: i32 = 3;
@@ -20,7 +20,8 @@ const LEVEL: i32 = 3;
 pub struct Recording {
     /// `None` once it is finished.
     file: Option<Inner>,
-    flushed: Instant,
+    /// When what was written last went to the file; not yet for the header, for which others may wait.
+    flushed: Option<Instant>,
 }
 
 enum Inner {
@@ -39,7 +40,7 @@ impl Recording {
             } else {
                 Inner::Plain(BufWriter::new(file))
             }),
-            flushed: Instant::now(),
+            flushed: None,
         })
     }
 
@@ -53,8 +54,11 @@ impl Recording {
             Inner::Compressed(file) => file,
         };
         writer.write_all(bytes)?;
-        if self.flushed.elapsed() >= PATIENCE {
-            self.flushed = Instant::now();
+        if self
+            .flushed
+            .is_none_or(|flushed| flushed.elapsed() >= PATIENCE)
+        {
+            self.flushed = Some(Instant::now());
             writer.flush()?;
         }
         Ok(())

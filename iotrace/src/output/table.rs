@@ -13,6 +13,9 @@ pub struct Column<R: 'static> {
     pub align: Align,
     /// Appends the value, which must be safe to print.
     pub cell: fn(&R, &mut String),
+    /// Whether it gives way where the screen is too narrow for the last column: the highest first,
+    /// never at 0.
+    pub spare: u8,
 }
 
 impl<R> Clone for Column<R> {
@@ -30,16 +33,23 @@ pub enum Align {
     Left,
     /// Numbers.
     Right,
+    /// Words that anybody may have chosen: on a terminal they are cut rather than push the rest
+    /// to the right.
+    Cut,
 }
 
 /// A [`Column`] on few lines.
 macro_rules! column {
     ($title:literal, $width:literal, $align:ident, $cell:expr) => {
+        $crate::output::table::column!($title, $width, $align, spare 0, $cell)
+    };
+    ($title:literal, $width:literal, $align:ident, spare $spare:literal, $cell:expr) => {
         $crate::output::table::Column {
             title: $title,
             width: $width,
             align: $crate::output::table::Align::$align,
             cell: $cell,
+            spare: $spare,
         }
     };
 }
@@ -55,13 +65,21 @@ pub struct Table<R: 'static> {
 /// What the last column should have at least, before the others give way.
 const ENOUGH: usize = 40;
 
+/// What it should have at least, before others are left out.
+const NEEDED: usize = 30;
+
 impl<R> Table<R> {
     /// A table whose columns have their usual widths.
     pub fn new(columns: &[Column<R>], width: Option<usize>) -> Self {
-        Self {
-            columns: columns.to_vec(),
-            width,
+        let mut columns = columns.to_vec();
+        while let Some(width) = width
+            && columns.iter().map(|column| column.width + 1).sum::<usize>() + NEEDED > width
+            && let Some(spare) = columns.iter().map(|column| column.spare).max()
+            && spare > 0
+        {
+            columns.retain(|column| column.spare != spare);
         }
+        Self { columns, width }
     }
 
     /// Makes the columns of a narrow screen as narrow as these rows allow.
@@ -103,6 +121,7 @@ impl<R> Table<R> {
             let last = n + 1 == self.columns.len();
             let text = match self.width {
                 Some(width) if last => tail(&cell, width.saturating_sub(line.width())),
+                Some(_) if column.align == Align::Cut => begin(&cell, column.width),
                 _ => cell.as_str().into(),
             };
             pad(&mut line, &text, column, last);
@@ -118,7 +137,7 @@ fn pad<R>(line: &mut String, text: &str, column: &Column<R>, last: bool) {
     }
     line.push_str(text);
     if !last {
-        if column.align == Align::Left {
+        if column.align != Align::Right {
             line.extend(std::iter::repeat_n(' ', space));
         }
         line.push(' ');
@@ -142,6 +161,19 @@ fn finish(out: &mut Vec<u8>, mut line: String, width: Option<usize>) {
 
 /// Least room in which a cut value still says something.
 const LEAST: usize = 8;
+
+/// The begin of `text` that fits into `width`.
+fn begin(text: &str, width: usize) -> std::borrow::Cow<'_, str> {
+    if text.width() <= width {
+        return text.into();
+    }
+    let mut used = 1;
+    let end = text.char_indices().find(|(_, character)| {
+        used += character.width().unwrap_or(0);
+        used > width
+    });
+    format!("{}…", &text[..end.map_or(text.len(), |(at, _)| at)]).into()
+}
 
 /// The end of `text` that fits into `width`.
 fn tail(text: &str, width: usize) -> std::borrow::Cow<'_, str> {
@@ -170,12 +202,14 @@ mod tests {
             width: 4,
             align: Align::Right,
             cell: |row, cell| cell.push_str(&row.0.to_string()),
+            spare: 0,
         },
         Column {
             title: "FILE",
             width: 0,
             align: Align::Left,
             cell: |row, cell| cell.push_str(row.1),
+            spare: 0,
         },
     ];
 
@@ -221,18 +255,40 @@ mod tests {
         }
     }
 
+    #[test]
+    fn a_narrow_terminal_leaves_out_what_is_spare_and_cuts_words() {
+        const WIDE: [Column<&str>; 4] = [
+            column!("COMM", 6, Cut, |row, cell| cell.push_str(row)),
+            column!("B", 20, Right, spare 2, |_, cell| cell.push('2')),
+            column!("A", 20, Right, spare 1, |_, cell| cell.push('1')),
+            column!("FILE", 0, Left, |_, cell| cell.push_str("/srv/a")),
+        ];
+        let print = |width| {
+            let mut out = Vec::new();
+            Table::new(&WIDE, width).row(&mut out, &"日本語日本語");
+            let line = String::from_utf8(out).expect("text");
+            line.split_whitespace().collect::<Vec<_>>().join(" ")
+        };
+        assert_eq!(print(Some(80)), "日本… 2 1 /srv/a");
+        assert_eq!(print(Some(70)), "日本… 1 /srv/a");
+        assert_eq!(print(Some(40)), "日本… /srv/a");
+        assert_eq!(print(None), "日本語日本語 2 1 /srv/a");
+    }
+
     const NAMES: [Column<[Vec<u8>; 2]>; 2] = [
         Column {
             title: "COMM",
             width: 15,
             align: Align::Left,
             cell: |row, cell| cell.push_str(&sanitize::name(&row[0])),
+            spare: 0,
         },
         Column {
             title: "FILE",
             width: 0,
             align: Align::Left,
             cell: |row, cell| cell.push_str(&sanitize::name(&row[1])),
+            spare: 0,
         },
     ];
 

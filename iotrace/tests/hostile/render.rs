@@ -62,7 +62,7 @@ fn show(mut view: impl View, events: &[Event]) -> Vec<u8> {
         backend: "fentry".into(),
         unseen: Vec::new(),
         kernel: "6.12.95".to_owned(),
-        command: "test",
+        command: "test".into(),
     };
     let mut out = Output::memory();
     view.begin(&header, &mut out).expect("memory");

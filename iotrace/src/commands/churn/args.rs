@@ -5,7 +5,7 @@ use std::{ffi::OsString, time::Duration};
 use clap::Args;
 
 use crate::{
-    commands::common::{TraceArgs, entries, seconds},
+    commands::common::{TraceArgs, entries, seconds, usage},
     error::Error,
     filter::NameFilter,
     kernel::{Changes, Opens, Request, Transfers, What, sizes},
@@ -39,7 +39,8 @@ pub struct ChurnArgs {
     pub files: bool,
 
     /// Only patterns with so many files made or removed
-    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..))]
+    #[arg(long, value_name = "N", default_value_t = 1, conflicts_with = "files",
+          value_parser = clap::value_parser!(u64).range(1..))]
     pub min_files: u64,
 
     /// Only files that lived at most so long; of patterns, those where half of the files did
@@ -56,7 +57,7 @@ pub struct ChurnArgs {
 
     /// Most patterns of a table [default: 20, with --json all]
     #[arg(short, long = "rows", visible_alias = "maxrows", value_name = "ROWS",
-          value_parser = clap::value_parser!(u32).range(1..))]
+          conflicts_with = "files", value_parser = clap::value_parser!(u32).range(1..))]
     pub rows: Option<u32>,
 
     /// Files that can be followed at a time; half of the room is for those that were there before
@@ -109,9 +110,15 @@ pub struct Config {
 impl ChurnArgs {
     /// What the kernel side has to do.
     pub fn request(&self) -> Result<Request, Error> {
+        if self.trace.read_only || self.trace.write_only {
+            return Err(usage(
+                "--read-only and --write-only mean nothing for `churn`, which follows whole files"
+                    .to_owned(),
+            ));
+        }
         let transfers = Transfers {
-            read: !self.trace.write_only,
-            write: !self.trace.read_only,
+            read: true,
+            write: true,
             mapped: false,
             layers: false,
             cache: false,

@@ -462,8 +462,10 @@ impl Lives {
             life.path = change.path.clone();
         }
         if self.ends_seen && life.file.is_some() {
-            let is_claim = change.links.is_none();
-            let held = change.held || is_claim;
+            // Where only names are told, it is held until the kernel lets go of it; and one that was
+            // there before may have names that nobody has told of.
+            let held = change.held || change.links.is_none();
+            let is_claim = change.links.is_none() && life.created.is_none();
             if !held {
                 self.leaving[0].push(key.clone());
             }

@@ -45,6 +45,8 @@ pub struct Churn {
     began: Time,
     ticks: u64,
     ended: u64,
+    /// Lost since the start.
+    total: Lost,
     /// Of [`Lives::untracked`], what has been told.
     told_untracked: u64,
 }
@@ -59,6 +61,7 @@ impl Churn {
             began: Time::default(),
             ticks: 0,
             ended: 0,
+            total: Lost::default(),
             told_untracked: 0,
         }
     }
@@ -69,6 +72,7 @@ impl Churn {
 
     fn tick(&mut self, tick: &Tick, out: &mut Output) {
         self.ticks += 1;
+        self.total += &tick.lost;
         let ended = self.lives.tick(Some(tick.time));
         self.show_lives(ended, out);
         self.show_patterns(tick.time, false, out);
@@ -126,6 +130,7 @@ impl Churn {
         patterns.sort_by(|a, b| order(a, b));
         let limit = self.config.rows;
         let limit = limit.or((!self.config.json).then_some(args::DEFAULT_ROWS));
+        let found = patterns.len();
         patterns.truncate(limit.unwrap_or(usize::MAX));
         let rows: Vec<_> = patterns
             .into_iter()
@@ -145,9 +150,13 @@ impl Churn {
         let mut shown = &rows[..];
         if self.config.clear {
             out.buffer().extend_from_slice(b"\x1b[H\x1b[J");
-            // Titles, a blank line, and the one that the cursor goes to.
-            shown = &rows[..rows.len().min(height.saturating_sub(3).max(1))];
+            // Three lines above, a blank one, and the one that the cursor goes to.
+            shown = &rows[..rows.len().min(height.saturating_sub(5).max(1))];
         }
+        let mut lost = self.total.clone();
+        lost.add(UNTRACKED, self.lives.untracked);
+        let head = rows::headline(time, found, shown.len(), &lost, width);
+        out.buffer().extend_from_slice(head.as_bytes());
         let mut table = Table::new(&rows::PATTERNS, width);
         table.fit(shown);
         table.titles(out.buffer());
@@ -231,14 +240,15 @@ impl View for Churn {
     }
 
     fn summary(&self) -> String {
-        let (mut created, mut alive, mut written) = (0, 0, 0_u64);
+        let (mut created, mut alive, mut older, mut written) = (0, 0, 0, 0_u64);
         for pattern in self.lives.patterns.iter() {
             created += pattern.created;
             alive += pattern.alive;
+            older += pattern.older;
             written = written.saturating_add(pattern.write_bytes);
         }
         format!(
-            "{created} files made, {} ended, {alive} alive; {} written to them",
+            "{created} files made, {} ended ({older} of them older), {alive} alive; {} written to them",
             self.ended,
             units::bytes(written)
         )

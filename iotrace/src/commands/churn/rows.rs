@@ -53,13 +53,13 @@ pub const PATTERNS: [Column<PatternRow>; 15] = [
         row.pattern.deleted,
         cell
     )),
-    column!("ALIVE", 6, Right, |row, cell| number(
+    column!("ALIVE", 6, Right, spare 3, |row, cell| number(
         row.pattern.alive,
         cell
     )),
     column!("P50", 6, Right, |row, cell| quantile(row, 0.5, cell)),
-    column!("P95", 6, Right, |row, cell| quantile(row, 0.95, cell)),
-    column!("MAX", 6, Right, |row, cell| {
+    column!("P95", 6, Right, spare 6, |row, cell| quantile(row, 0.95, cell)),
+    column!("MAX", 6, Right, spare 7, |row, cell| {
         age(row.pattern.lifetimes.max(), cell);
     }),
     column!("W_KB", 8, Right, |row, cell| kib(
@@ -70,27 +70,27 @@ pub const PATTERNS: [Column<PatternRow>; 15] = [
         row.pattern.read_bytes,
         cell
     )),
-    column!("CANC_KB", 8, Right, |row, cell| {
+    column!("CANC_KB", 8, Right, spare 5, |row, cell| {
         match row.pattern.cancelled_bytes {
             Some(bytes) => kib(bytes, cell),
             None => cell.push('-'),
         }
     }),
-    column!("OPENS", 7, Right, |row, cell| number(
+    column!("OPENS", 7, Right, spare 8, |row, cell| number(
         row.pattern.opens,
         cell
     )),
-    column!("BURST", 6, Right, |row, cell| number(
+    column!("BURST", 6, Right, spare 9, |row, cell| number(
         row.pattern.largest_burst(),
         cell
     )),
     column!("PID", 7, Left, |row, cell| {
         who(&row.pattern, |thread| _ = write!(cell, "{}", thread.pid));
     }),
-    column!("TID", 7, Left, |row, cell| {
+    column!("TID", 7, Left, spare 4, |row, cell| {
         who(&row.pattern, |thread| _ = write!(cell, "{}", thread.tid));
     }),
-    column!("COMM", 15, Left, |row, cell| {
+    column!("COMM", 15, Cut, |row, cell| {
         who(&row.pattern, |thread| {
             cell.push_str(&sanitize::name(&thread.comm));
         });
@@ -102,7 +102,7 @@ pub const PATTERNS: [Column<PatternRow>; 15] = [
 
 /// The columns of files.
 pub const FILES: [Column<LifeRow>; 10] = [
-    column!("TIME", 8, Left, |row, cell| {
+    column!("TIME", 8, Left, spare 4, |row, cell| {
         let time = Timestamp::from_nanosecond(i128::from(row.ended.time.0)).unwrap_or_default();
         let time = time.to_zoned(TimeZone::system());
         let _ = write!(cell, "{}", time.strftime("%H:%M:%S"));
@@ -110,10 +110,10 @@ pub const FILES: [Column<LifeRow>; 10] = [
     column!("PID", 7, Left, |row, cell| {
         let _ = write!(cell, "{}", row.ended.thread.pid);
     }),
-    column!("TID", 7, Left, |row, cell| {
+    column!("TID", 7, Left, spare 1, |row, cell| {
         let _ = write!(cell, "{}", row.ended.thread.tid);
     }),
-    column!("COMM", 15, Left, |row, cell| {
+    column!("COMM", 15, Cut, |row, cell| {
         cell.push_str(&sanitize::name(&row.ended.thread.comm));
     }),
     column!("AGE", 8, Right, |row, cell| match row.ended.lifetime_ns() {
@@ -123,13 +123,13 @@ pub const FILES: [Column<LifeRow>; 10] = [
             age(Some(row.watched_ns), cell);
         }
     }),
-    column!("W_KB", 8, Right, |row, cell| {
+    column!("W_KB", 8, Right, spare 2, |row, cell| {
         kib_if_known(row.ended.life.write_bytes, cell);
     }),
-    column!("R_KB", 8, Right, |row, cell| {
+    column!("R_KB", 8, Right, spare 2, |row, cell| {
         kib_if_known(row.ended.life.read_bytes, cell);
     }),
-    column!("OPENS", 6, Right, |row, cell| match row.ended.life.opens {
+    column!("OPENS", 6, Right, spare 3, |row, cell| match row.ended.life.opens {
         Some(opens) => number(opens, cell),
         None => cell.push('-'),
     }),
@@ -142,6 +142,27 @@ pub const FILES: [Column<LifeRow>; 10] = [
         }
     }),
 ];
+
+/// `12:00:01 since the start: 42 patterns, 20 of them shown; lost: 0`
+pub fn headline(
+    time: Time,
+    found: usize,
+    shown: usize,
+    lost: &Lost,
+    width: Option<usize>,
+) -> String {
+    let time = Timestamp::from_nanosecond(i128::from(time.0)).unwrap_or_default();
+    let time = time.to_zoned(TimeZone::system()).strftime("%H:%M:%S");
+    let mut line = format!("{time} since the start: {found} patterns");
+    if shown < found {
+        let _ = write!(line, ", {shown} of them shown");
+    }
+    let _ = write!(line, "; lost: {lost}");
+    // All of it is ASCII.
+    line.truncate(width.unwrap_or(usize::MAX));
+    line.push_str("\n\n");
+    line
+}
 
 fn number(value: u64, cell: &mut String) {
     let _ = write!(cell, "{value}");

@@ -487,3 +487,20 @@ fn a_file_without_room_is_counted_once() {
     assert_eq!(lives.untracked, 4);
     assert!(lives.tick(None).is_empty());
 }
+
+#[test]
+fn a_file_that_is_replaced_while_it_is_open_ends_as_it_is_closed() {
+    let mut lives = kernel_tells_ends();
+    make(&mut lives, 10, 1, "/d/kept");
+    make(&mut lives, 11, 2, "/d/kept.tmp");
+    lives.change(rename(12, "/d/kept.tmp", "/d/kept", false));
+    lives.change(free(13, 1));
+    lives.change(free(14, 2));
+    lives.change(said(15, Changed::Unlink, "/d/kept"));
+    let ended = lives.tick(None);
+    let ends = [
+        (End::LastClose, Some(1), Some(3)),
+        (End::Unlink, Some(2), Some(3)),
+    ];
+    assert_eq!(told(&ended), ends);
+}

@@ -255,7 +255,7 @@ pub const EACH_FIELDS: &[Field<Each>] = &[
     ),
     field!(
         "offset_bytes",
-        "where in the file it began; absent when not known (appending writes, AIO, io_uring, copies)",
+        "where in the file it began; absent when not known (appending writes, AIO, io_uring, copies), or there are no places (pipes)",
         |each, slot| {
             if let Some(offset) = each.offset {
                 slot.number(offset);

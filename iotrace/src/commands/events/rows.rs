@@ -127,7 +127,7 @@ fn access(flags: u64) -> String {
 // Writing to a string does not fail, so results are not looked at here.
 /// The columns.
 pub const COLUMNS: [Column<Row>; 7] = [
-    column!("TIME", 15, Left, |row, cell| {
+    column!("TIME", 15, Left, spare 2, |row, cell| {
         let time = Timestamp::from_nanosecond(i128::from(row.time.0)).unwrap_or_default();
         let time = time.to_zoned(TimeZone::system());
         let _ = write!(cell, "{}", time.strftime("%H:%M:%S.%6f"));
@@ -135,14 +135,14 @@ pub const COLUMNS: [Column<Row>; 7] = [
     column!("PID", 7, Left, |row, cell| {
         let _ = write!(cell, "{}", row.thread.pid);
     }),
-    column!("TID", 7, Left, |row, cell| {
+    column!("TID", 7, Left, spare 1, |row, cell| {
         let _ = write!(cell, "{}", row.thread.tid);
     }),
-    column!("COMM", 15, Left, |row, cell| {
+    column!("COMM", 15, Cut, |row, cell| {
         cell.push_str(&sanitize::name(&row.thread.comm));
     }),
     column!("EVENT", 8, Left, |row, cell| cell.push_str(&row.what)),
-    column!("RESULT", 22, Left, |row, cell| cell.push_str(&row.detail)),
+    column!("RESULT", 22, Cut, |row, cell| cell.push_str(&row.detail)),
     column!("FILE", 0, Left, |row, cell| {
         if let Some(from) = &row.from {
             sanitize::path(from, cell);

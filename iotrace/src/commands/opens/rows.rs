@@ -56,7 +56,7 @@ const PID: Column<Row> = column!("PID", 7, Left, |row, cell| {
 const TID: Column<Row> = column!("TID", 7, Left, |row, cell| {
     let _ = write!(cell, "{}", row.open.thread.tid);
 });
-const COMM: Column<Row> = column!("COMM", 15, Left, |row, cell| {
+const COMM: Column<Row> = column!("COMM", 15, Cut, |row, cell| {
     cell.push_str(&sanitize::name(&row.open.thread.comm));
 });
 const FD: Column<Row> = column!("FD", 4, Right, |row, cell| {

@@ -13,7 +13,7 @@ use super::{
     rows::{Row, TickRow},
 };
 use crate::{
-    event::{Counts, FileId, FilePath, Io, Tick, Time},
+    event::{Counts, FileId, FilePath, Io, Thread, Tick, Time},
     filter::NameFilter,
 };
 
@@ -25,6 +25,8 @@ pub struct Fold {
     /// Places in `rows`, when rows are summed.
     /// Lower layers apart: the same bytes, once more.
     places: HashMap<(Key, bool), usize>,
+    /// Threads by the place of the row of their process that has their name.
+    leaders: HashMap<usize, u32>,
     /// Files by the place of the row that they are summed in.
     files: HashSet<(usize, FileId)>,
     /// What the filter left out.
@@ -47,6 +49,7 @@ impl Fold {
             names,
             rows: Vec::new(),
             places: HashMap::new(),
+            leaders: HashMap::new(),
             files: HashSet::new(),
             filtered: Counts::default(),
         }
@@ -74,13 +77,16 @@ impl Fold {
             let row = &mut self.rows[*place];
             row.counts += io.counts;
             row.files += u64::from(self.files.insert((*place, io.file)));
-            // The name of a process is that of its first thread.
-            if by == By::Process && io.thread.tid == io.thread.pid {
+            // The name of a process is that of its first thread, or of the one with the least id.
+            let rank = rank(&io.thread);
+            if by == By::Process && self.leaders.get(place).is_none_or(|best| rank < *best) {
+                self.leaders.insert(*place, rank);
                 row.comm = Some(io.thread.comm);
             }
             return;
         }
         self.files.insert((self.rows.len(), io.file));
+        self.leaders.insert(self.rows.len(), rank(&io.thread));
         let mut row = Row::of(io);
         match by {
             By::File => {
@@ -118,6 +124,7 @@ impl Fold {
     pub fn end(&mut self, tick: &Tick, sort: Sort, limit: Option<usize>) -> (Vec<Row>, TickRow) {
         let mut rows = std::mem::take(&mut self.rows);
         self.places.clear();
+        self.leaders.clear();
         self.files.clear();
         let filtered = std::mem::take(&mut self.filtered);
         let all = rows.len();
@@ -135,6 +142,15 @@ impl Fold {
             load: tick.load.clone(),
         };
         (rows, summary)
+    }
+}
+
+/// Whose name a process has: the least.
+fn rank(thread: &Thread) -> u32 {
+    if thread.tid == thread.pid {
+        0
+    } else {
+        thread.tid
     }
 }
 

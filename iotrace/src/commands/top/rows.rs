@@ -125,7 +125,7 @@ pub fn headlines(tick: &TickRow, width: Option<usize>) -> String {
 // Writing to a string does not fail, so results are not looked at here.
 const PID: Column<Row> = column!("PID", 7, Left, |row, cell| number(row.pid, cell));
 const TID: Column<Row> = column!("TID", 7, Left, |row, cell| number(row.tid, cell));
-const COMM: Column<Row> = column!("COMM", 15, Left, |row, cell| {
+const COMM: Column<Row> = column!("COMM", 15, Cut, |row, cell| {
     cell.push_str(&sanitize::name(row.comm.as_deref().unwrap_or_default()));
     // Otherwise the file tells.
     if row.lower && row.file.is_none() {

@@ -75,6 +75,8 @@ struct HeaderFields {
     #[serde(default)]
     unseen: Vec<String>,
     kernel: String,
+    #[serde(default)]
+    command: String,
 }
 
 fn header(fields: HeaderFields) -> Result<Header, String> {
@@ -93,7 +95,7 @@ fn header(fields: HeaderFields) -> Result<Header, String> {
             .filter_map(|name| Way::from_name(name))
             .collect(),
         kernel: fields.kernel,
-        command: "",
+        command: fields.command.into(),
     })
 }
 

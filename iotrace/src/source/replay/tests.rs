@@ -63,7 +63,7 @@ fn recorded(events: &[Event]) -> String {
         backend: "fentry".into(),
         unseen: vec![Way::Ends, Way::Aio],
         kernel: "6.12".to_owned(),
-        command: "events",
+        command: "events".into(),
     };
     view.begin(&header, &mut out).expect("memory");
     for event in events {
