@@ -53,7 +53,7 @@ pub const PATTERNS: [Column<PatternRow>; 15] = [
         row.pattern.deleted,
         cell
     )),
-    column!("ALIVE", 6, Right, spare 3, |row, cell| number(
+    column!("ALIVE", 6, Right, spare 4, |row, cell| number(
         row.pattern.alive,
         cell
     )),
@@ -87,7 +87,7 @@ pub const PATTERNS: [Column<PatternRow>; 15] = [
     column!("PID", 7, Left, |row, cell| {
         who(&row.pattern, |thread| _ = write!(cell, "{}", thread.pid));
     }),
-    column!("TID", 7, Left, spare 4, |row, cell| {
+    column!("TID", 7, Left, spare 2, |row, cell| {
         who(&row.pattern, |thread| _ = write!(cell, "{}", thread.tid));
     }),
     column!("COMM", 15, Cut, |row, cell| {
