@@ -30,82 +30,57 @@ use source::Pace;
 use std::time::Duration;
 use trace::Trace;
 
+/// How long what is shown as it happens may wait: as soon as a person can see, as seldom as a
+/// machine likes.
+const SOON: Duration = Duration::from_millis(50);
+
 /// Does what the command line asks for.
 pub fn main(cli: Cli) -> Result<Exit, Error> {
     match cli.command {
         Command::Top(args) => {
             let screen = Screen::of_stdout();
-            Trace {
-                name: "top",
-                request: args.request()?,
-                pace: Pace {
-                    tick: args.interval,
-                    // Only names come through the ring, and they are for the tick.
-                    latency: args.interval,
-                },
-                duration: None,
-                json: args.trace.json,
-                verbose: args.trace.verbose,
-                fail_on_loss: args.trace.fail_on_loss,
-                command: &args.command,
-                replay: args.trace.replay.as_deref(),
-                record: None,
-            }
-            .run(Top::new(args.config(screen)?, screen))
+            // Only names come through the ring, and they are for the tick.
+            let pace = Pace {
+                tick: args.interval,
+                latency: args.interval,
+            };
+            Trace::new("top", &args.trace, args.request()?, pace, &args.command)
+                .run(Top::new(args.config(screen)?, screen))
         }
-        Command::Opens(args) => Trace {
-            name: "opens",
-            request: args.request()?,
-            pace: Pace {
+        Command::Opens(args) => {
+            let pace = Pace {
                 tick: Duration::from_secs(1),
-                // As soon as a person can see, as seldom as a machine likes.
-                latency: Duration::from_millis(50),
-            },
-            duration: args.duration,
-            json: args.trace.json,
-            verbose: args.trace.verbose,
-            fail_on_loss: args.trace.fail_on_loss,
-            command: args.command(),
-            replay: args.trace.replay.as_deref(),
-            record: None,
+                latency: SOON,
+            };
+            Trace {
+                duration: args.duration,
+                ..Trace::new("opens", &args.trace, args.request()?, pace, args.command())
+            }
+            .run(Opens::new(args.config()?, Screen::of_stdout()))
         }
-        .run(Opens::new(args.config()?, Screen::of_stdout())),
         Command::Churn(args) => {
             let screen = Screen::of_stdout();
-            Trace {
-                name: "churn",
-                request: args.request()?,
-                pace: Pace {
-                    tick: args.interval,
-                    // Only a full ring is in a hurry.
-                    latency: args.interval,
-                },
-                duration: None,
-                json: args.trace.json,
-                verbose: args.trace.verbose,
-                fail_on_loss: args.trace.fail_on_loss,
-                command: &args.command,
-                replay: args.trace.replay.as_deref(),
-                record: None,
-            }
-            .run(Churn::new(args.config(screen)?, screen))
-        }
-        Command::Events(args) => Trace {
-            name: "events",
-            request: args.request()?,
-            pace: Pace {
+            // Only a full ring is in a hurry.
+            let pace = Pace {
                 tick: args.interval,
-                latency: Duration::from_millis(50),
-            },
-            duration: args.duration,
-            json: args.json(),
-            verbose: args.trace.verbose,
-            fail_on_loss: args.trace.fail_on_loss,
-            command: &args.command,
-            replay: args.trace.replay.as_deref(),
-            record: args.recording(),
+                latency: args.interval,
+            };
+            Trace::new("churn", &args.trace, args.request()?, pace, &args.command)
+                .run(Churn::new(args.config(screen)?, screen))
         }
-        .run(Events::new(args.config()?, Screen::of_stdout())),
+        Command::Events(args) => {
+            let pace = Pace {
+                tick: args.interval,
+                latency: SOON,
+            };
+            Trace {
+                duration: args.duration,
+                json: args.json(),
+                record: args.recording(),
+                ..Trace::new("events", &args.trace, args.request()?, pace, &args.command)
+            }
+            .run(Events::new(args.config()?, Screen::of_stdout()))
+        }
         Command::Doctor(args) => doctor::run(args, Screen::of_stdout()),
     }
 }

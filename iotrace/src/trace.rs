@@ -11,7 +11,7 @@ use std::{
 };
 
 use crate::{
-    commands::{Header, View},
+    commands::{Header, View, common::TraceArgs},
     error::{Error, Failure},
     event::Lost,
     exit::Exit,
@@ -47,7 +47,34 @@ pub struct Trace<'a> {
     pub record: Option<&'a Path>,
 }
 
-impl Trace<'_> {
+impl<'a> Trace<'a> {
+    /// With the arguments that commands share, without an end of its own or a recording.
+    pub fn new(
+        name: &'static str,
+        args: &'a TraceArgs,
+        request: Request,
+        pace: Pace,
+        command: &'a [OsString],
+    ) -> Self {
+        Self {
+            name,
+            request,
+            pace,
+            duration: None,
+            json: args.json,
+            verbose: args.verbose,
+            fail_on_loss: args.fail_on_loss,
+            command,
+            replay: args.replay.as_deref(),
+            record: None,
+        }
+    }
+
+    /// Whether stdout is for machines.
+    fn prints_ndjson(&self) -> bool {
+        self.json && self.record.is_none()
+    }
+
     /// Traces and shows, until the end.
     pub fn run(self, view: impl View) -> Result<Exit, Error> {
         let runtime = tokio::runtime::Builder::new_current_thread()
@@ -83,7 +110,7 @@ impl Trace<'_> {
         let mut out = self.output()?;
         view.begin(&header, &mut out).map_err(Failure::Output)?;
         // NDJSON is for machines: nothing else may stand between its lines.
-        let stdout = if self.json && self.record.is_none() {
+        let stdout = if self.prints_ndjson() {
             io::stderr().into()
         } else {
             Stdio::inherit()
@@ -157,7 +184,7 @@ impl Trace<'_> {
     }
 
     fn conclude(&self, exit: Exit, view: &impl View, lost: Lost) -> Result<Exit, Error> {
-        if !self.json || self.record.is_some() {
+        if !self.prints_ndjson() {
             tell(&format!("{}; lost: {lost}", view.summary()));
         }
         let succeeded = matches!(exit, Exit::Done | Exit::Command(0));
@@ -186,7 +213,7 @@ impl Trace<'_> {
             ));
         }
         // In NDJSON the header says it; people at a terminal are told all the same.
-        if !self.json || self.record.is_some() || io::stderr().is_terminal() {
+        if !self.prints_ndjson() || io::stderr().is_terminal() {
             let unseen = Way::list(&attached.unseen);
             tell(&format!(
                 "tracing with backend {}; not seen: {}. Ctrl-C ends.",

@@ -200,8 +200,7 @@ impl Reader {
                 }
                 Ok(Line::Broken(reason)) => Err(reason.to_owned()),
                 Err(error) => {
-                    self.damaged += 1;
-                    self.untold.fetch_add(1, Ordering::Relaxed);
+                    self.count_damage();
                     let number = self.lines.number;
                     tell(&format!(
                         "replay: what follows line {number} can not be read: {error}"
@@ -257,9 +256,13 @@ impl Reader {
         batch.is_empty() || self.sender.blocking_send(batch).is_ok()
     }
 
-    fn damage(&mut self, reason: &str) {
+    fn count_damage(&mut self) {
         self.damaged += 1;
         self.untold.fetch_add(1, Ordering::Relaxed);
+    }
+
+    fn damage(&mut self, reason: &str) {
+        self.count_damage();
         if self.damaged <= TOLD {
             let number = self.lines.number;
             tell(&format!("replay: line {number} is left out: {reason}"));
