@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 use std::path::{Component, Path, PathBuf};
 
-use anyhow::{Context as _, Result, anyhow, bail};
+use anyhow::{Context as _, Result, bail};
 
-use super::strace_line::Call;
+use super::strace_line::{Call, each_call};
 
 /// Calls by which files get and lose names.
 pub const CALLS: &str =
@@ -102,30 +102,7 @@ impl Names {
     /// Reads the file that `strace -f -y -o FILE` has written.
     pub fn parse(text: &str, cwd: &Path) -> Result<Self> {
         let mut names = Self::default();
-        let mut begun: BTreeMap<u32, &str> = BTreeMap::new();
-        for line in text.lines() {
-            let not_understood = || anyhow!("strace wrote a line not understood: {line}");
-            let (thread, rest) = line.split_once(' ').ok_or_else(not_understood)?;
-            let thread = thread.parse().map_err(|_| not_understood())?;
-            let rest = rest.trim_start();
-            if rest.starts_with("+++") || rest.starts_with("---") {
-                continue;
-            }
-            if let Some(begin) = rest.strip_suffix("<unfinished ...>") {
-                begun.insert(thread, begin);
-                continue;
-            }
-            let mut whole = rest.to_owned();
-            if let Some(resumed) = rest.strip_prefix("<... ") {
-                let (_, end) = resumed.split_once(" resumed>").ok_or_else(not_understood)?;
-                let begin = begun.remove(&thread).ok_or_else(not_understood)?;
-                whole = format!("{begin}{end}");
-            }
-            let call = Call::parse(&whole).ok_or_else(not_understood)?;
-            names
-                .call(thread, &call, cwd)
-                .with_context(not_understood)?;
-        }
+        each_call(text, |thread, call| names.call(thread, call, cwd))?;
         Ok(names)
     }
 }

@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Result, anyhow, ensure};
+use anyhow::{Context as _, Result, ensure};
 
 use super::names::Names;
-use super::strace_line::Call;
+use super::strace_line::{Call, each_call};
 use crate::counts::Counts;
 
 /// The calls that are counted, and those that give a file another name.
@@ -25,31 +25,9 @@ impl Log {
     /// Reads the file that `strace -f -y -s 0 -o FILE` has written.
     pub fn parse(text: &str) -> Result<Self> {
         let mut log = Self::default();
-        // The beginnings of calls that others interrupted.
-        let mut begun: BTreeMap<u32, &str> = BTreeMap::new();
-        for line in text.lines() {
-            let not_understood = || anyhow!("strace wrote a line not understood: {line}");
-            let (thread, rest) = line.split_once(' ').ok_or_else(not_understood)?;
-            let thread = thread.parse().map_err(|_| not_understood())?;
-            let rest = rest.trim_start();
-            if rest.starts_with("+++") || rest.starts_with("---") {
-                continue;
-            }
-            if let Some(begin) = rest.strip_suffix("<unfinished ...>") {
-                begun.insert(thread, begin);
-                continue;
-            }
-            let whole = match rest.strip_prefix("<... ") {
-                None => rest.to_owned(),
-                Some(resumed) => {
-                    let (_, end) = resumed.split_once(" resumed>").ok_or_else(not_understood)?;
-                    let begin = begun.remove(&thread).ok_or_else(not_understood)?;
-                    format!("{begin}{end}")
-                }
-            };
-            let call = Call::parse(&whole).ok_or_else(not_understood)?;
-            log.call(thread, &call).ok_or_else(not_understood)?;
-        }
+        each_call(text, |thread, call| {
+            log.call(thread, call).context("a call of another form")
+        })?;
         ensure!(!log.done.is_empty(), "strace saw no call at all");
         Ok(log)
     }

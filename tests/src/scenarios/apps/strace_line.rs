@@ -1,8 +1,42 @@
 //! One system call in strace's words.
 
+use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::os::unix::ffi::OsStringExt;
 use std::path::PathBuf;
+
+use anyhow::{Context as _, Result, anyhow};
+
+/// Hands out the calls of a file that `strace -f -o FILE` has written, those that others
+/// interrupted as one, with the thread that made each.
+pub fn each_call(text: &str, mut take: impl FnMut(u32, &Call) -> Result<()>) -> Result<()> {
+    // The beginnings of calls that others interrupted.
+    let mut begun: BTreeMap<u32, &str> = BTreeMap::new();
+    for line in text.lines() {
+        let not_understood = || anyhow!("strace wrote a line not understood: {line}");
+        let (thread, rest) = line.split_once(' ').ok_or_else(not_understood)?;
+        let thread = thread.parse().map_err(|_| not_understood())?;
+        let rest = rest.trim_start();
+        if rest.starts_with("+++") || rest.starts_with("---") {
+            continue;
+        }
+        if let Some(begin) = rest.strip_suffix("<unfinished ...>") {
+            begun.insert(thread, begin);
+            continue;
+        }
+        let whole = match rest.strip_prefix("<... ") {
+            None => rest.to_owned(),
+            Some(resumed) => {
+                let (_, end) = resumed.split_once(" resumed>").ok_or_else(not_understood)?;
+                let begin = begun.remove(&thread).ok_or_else(not_understood)?;
+                format!("{begin}{end}")
+            }
+        };
+        let call = Call::parse(&whole).ok_or_else(not_understood)?;
+        take(thread, &call).with_context(not_understood)?;
+    }
+    Ok(())
+}
 
 /// A call that has returned.
 #[derive(Debug, PartialEq, Eq)]
