@@ -22,7 +22,8 @@ pub struct Args {
     /// Leave out the virtual machines
     #[arg(long)]
     quick: bool,
-    /// Run all scenarios on foreign architectures too, not only those that depend on it
+    /// Run all scenarios with each backend and on each architecture, and trace real programs on
+    /// each kernel
     #[arg(long, conflicts_with = "quick")]
     all: bool,
     /// Install no programs for the scenarios `apps_*`, and skip those whose program is missing

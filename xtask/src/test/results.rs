@@ -8,7 +8,7 @@ use std::fs;
 use anyhow::{Context, Result};
 
 use super::accuracy::Accuracy;
-use super::cells::{Cell, Part};
+use super::cells::Cell;
 use super::tally::Tally;
 use crate::process::write;
 use crate::workspace;
@@ -67,10 +67,6 @@ fn render(results: &[CellResult]) -> String {
             part,
             ..
         } = result.cell;
-        let part = match (part, result.cell.has_programs()) {
-            (Part::All, false) => "all but `apps_`",
-            (part, _) => part.name(),
-        };
         let Tally {
             passed,
             failed,
@@ -80,7 +76,8 @@ fn render(results: &[CellResult]) -> String {
         let _ = writeln!(
             text,
             "| {} | {arch} | {backend} | {} | {passed} | {failed} | {skipped} |",
-            result.release, part
+            result.release,
+            part.name()
         );
     }
     let failed = results.iter().flat_map(|result| {
