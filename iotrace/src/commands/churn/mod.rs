@@ -214,7 +214,7 @@ impl View for Churn {
                 }
             }
             Event::Tick(tick) => self.tick(&tick, out),
-            Event::Io(_) | Event::Each(_) => {}
+            _ => {}
         }
         Ok(())
     }

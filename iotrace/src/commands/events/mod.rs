@@ -149,6 +149,7 @@ impl View for Events {
             Event::Change(change) => self.change(change, out),
             Event::Each(each) => self.each(&each, out),
             Event::Tick(tick) => self.tick(tick, out),
+            Event::Proc(_) | Event::Device(_) | Event::System(_) | Event::Work(_) => {}
         }
         Ok(())
     }

@@ -55,6 +55,12 @@ impl Admission {
                 }
                 Some(Event::Tick(tick))
             }
+            Event::Proc(process) => {
+                let is = |wanted: Option<u32>, id| wanted.is_none_or(|wanted| id == Some(wanted));
+                let admits = is(self.pid, Some(process.pid)) && is(self.uid, process.facts.uid);
+                admits.then_some(Event::Proc(process))
+            }
+            Event::Device(_) | Event::System(_) | Event::Work(_) => Some(event),
         }
     }
 
