@@ -13,8 +13,8 @@ use bytes::Bytes;
 
 pub use change::{Change, Changed};
 pub use device::{Device, DeviceKind, DeviceWork};
-pub use each::Each;
-pub use process::{Accounts, Container, Facts, Proc, Usage};
+pub use each::{Each, Operation};
+pub use process::{Accounts, Container, Exit, Facts, Proc, Usage};
 pub use system::{System, Work, WorkKind};
 
 /// Nanoseconds since 1970-01-01 00:00 UTC.
@@ -28,7 +28,7 @@ pub enum Event {
     Io(Io),
     /// One open.
     Open(Open),
-    /// One read or write, which is counted too.
+    /// One read or write, which is counted too; or one sync.
     Each(Each),
     /// One change of names, or the end of a file.
     Change(Change),

@@ -18,12 +18,16 @@ pub struct NameFilter {
 }
 
 impl NameFilter {
+    /// Whether threads of this name are let through.
+    pub fn admits_comm(&self, comm: &[u8]) -> bool {
+        let wanted = self.comm.as_ref();
+        wanted.is_none_or(|wanted| contains(comm, wanted.as_bytes()))
+    }
+
     /// Whether this thread and file are let through. A file without a known path
     /// passes no filter of paths.
     pub fn admits(&self, thread: &Thread, path: Option<&FilePath>) -> bool {
-        if let Some(comm) = &self.comm
-            && !contains(&thread.comm, comm.as_bytes())
-        {
+        if !self.admits_comm(&thread.comm) {
             return false;
         }
         if self.path.is_none() && self.directory.is_none() {

@@ -22,13 +22,14 @@ pub mod system;
 mod trace;
 
 use cli::{Cli, Command};
-use commands::{churn::Churn, doctor, events::Events, opens::Opens, top::Top};
+use commands::{churn::Churn, doctor, events::Events, opens::Opens, procs::Procs, top::Top};
 use error::Error;
 use exit::Exit;
 use output::Screen;
 use source::Pace;
-use std::time::Duration;
-use trace::Trace;
+use std::{path::Path, time::Duration};
+use system::{survey::Subjects, users::Users};
+use trace::{Bpf, Trace};
 
 /// How long what is shown as it happens may wait: as soon as a person can see, as seldom as a
 /// machine likes.
@@ -67,6 +68,32 @@ pub fn main(cli: Cli) -> Result<Exit, Error> {
             };
             Trace::new("churn", &args.trace, args.request()?, pace, &args.command)
                 .run(Churn::new(args.config(screen)?, screen))
+        }
+        Command::Procs(args) => {
+            let screen = Screen::of_stdout();
+            // Ends of processes, and names, are for the tick.
+            let pace = Pace {
+                tick: args.interval,
+                latency: args.interval,
+            };
+            let subjects = Subjects {
+                threads: args.threads,
+                system: true,
+                lock_files: Vec::new(),
+            };
+            let bpf = match args.no_bpf {
+                true => Bpf::Off,
+                false if args.files || args.backend.is_some() => Bpf::Needed,
+                false => Bpf::Wanted,
+            };
+            let users = Users::read(Path::new("/etc/passwd"));
+            let shared = args.trace();
+            Trace {
+                survey: Some(subjects),
+                bpf,
+                ..Trace::new("procs", &shared, args.request()?, pace, &[])
+            }
+            .run(Procs::new(args.config(screen)?, screen, users))
         }
         Command::Events(args) => {
             let pace = Pace {

@@ -29,7 +29,7 @@ fn events_lists_every_field() {
             "`create`, `link`, `unlink`, `rmdir`, `rename`, `truncate`, `free`",
             events::CHANGE_FIELDS,
         ),
-        section("`read`, `write`", events::EACH_FIELDS),
+        section("`read`, `write`, `sync`", events::EACH_FIELDS),
         section("`life`", churn::LIFE_FIELDS),
         section("`churn`", churn::CHURN_FIELDS),
         section("`tick` of `churn`", churn::TICK_FIELDS),

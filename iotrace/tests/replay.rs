@@ -9,7 +9,7 @@ use iotrace::{
     commands::{Header, View, churn::Churn, events::Events, opens::Opens, top::Top},
     event::{
         Change, Changed, Counts, Door, Each, Event, FileId, FilePath, FileType, Io, Load, Lost,
-        Open, Opened, Thread, Tick, Time,
+        Open, Opened, Operation, Thread, Tick, Time,
     },
     exit::Exit,
     kernel::Way,
@@ -216,7 +216,7 @@ fn lives() -> Vec<Event> {
         file: FILE,
         file_type: FileType::Regular,
         path: Some(Arc::new(path(b"/tmp/2ec5/594.txt"))),
-        is_write: true,
+        operation: Operation::Write,
         bytes: 4096,
         count: 1,
         offset: Some(8192),

@@ -6,6 +6,7 @@ pub mod common;
 pub mod doctor;
 pub mod events;
 pub mod opens;
+pub mod procs;
 pub mod top;
 
 use std::{borrow::Cow, io};

@@ -61,6 +61,23 @@ pub struct Container {
     pub pod: Option<String>,
 }
 
+/// The end of a process, as the kernel tells it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Exit {
+    /// Process id.
+    pub pid: u32,
+    /// Its parent.
+    pub ppid: u32,
+    /// Real user id.
+    pub uid: u32,
+    /// Name of its first thread.
+    pub comm: Bytes,
+    /// When it began, nanoseconds since the machine did (`CLOCK_BOOTTIME`).
+    pub start_ns: u64,
+    /// What it did in its life.
+    pub total: Usage,
+}
+
 /// Sums of an interval and of the whole life.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Accounts {

@@ -71,6 +71,8 @@ pub(super) fn groups(backend: Backend, what: What) -> Vec<Group> {
     if what.changes.is_some() {
         groups.extend(changes_by(backend));
     }
+    groups.extend(what.syncs.then(|| syncs(backend)));
+    groups.extend(what.accounts.then(accounts));
     if backend != Backend::Syscall {
         // Its calls go through the same functions.
         groups.push(group(&[Way::Compat32], &[], &[]));
@@ -329,6 +331,25 @@ fn each(backend: Backend, what: What) -> Group {
     group(&[Way::Each], &[Feature::Positions], hooks)
 }
 
+/// Files that are brought to storage.
+fn syncs(backend: Backend) -> Group {
+    let hook = match backend {
+        Backend::Fentry => hook("vfs_fsync_range_exit", "vfs_fsync_range"),
+        Backend::Kprobe => hook("vfs_fsync_range_entry", "vfs_fsync_range"),
+        Backend::Syscall => hook("sync_return", "sys_exit"),
+    };
+    group(&[Way::Syncs], &[], &[(true, hook)])
+}
+
+/// Ends of processes.
+fn accounts() -> Group {
+    group(
+        &[Way::ShortLived],
+        &[Feature::Accounts, Feature::Follow],
+        &[(true, hook("process_account", "sched_process_exit"))],
+    )
+}
+
 fn layers(read: bool, write: bool) -> Group {
     let hooks = [
         (read, hook("vfs_iter_read_exit", "vfs_iter_read")),
@@ -397,6 +418,8 @@ mod tests {
         let all = What {
             transfers: Some(transfers),
             opens: Some(Opens::All),
+            syncs: true,
+            accounts: true,
             ..changes
         };
         [

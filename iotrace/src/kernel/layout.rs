@@ -7,7 +7,7 @@ use super::btf::Btf;
 
 /// Functions that are traced, and the arguments of each that the programs know, in all
 /// its forms.
-pub const FUNCTIONS: [(&str, &[&[&str]]); 29] = [
+pub const FUNCTIONS: [(&str, &[&[&str]]); 30] = [
     ("vfs_read", &[&["file", "buf", "count", "pos"]]),
     ("vfs_write", &[&["file", "buf", "count", "pos"]]),
     ("vfs_readv", &[VECTOR]),
@@ -42,6 +42,7 @@ pub const FUNCTIONS: [(&str, &[&[&str]]); 29] = [
         "aio_complete_rw",
         &[&["kiocb", "res"], &["kiocb", "res", "res2"]],
     ),
+    ("vfs_fsync_range", &[&["file", "start", "end", "datasync"]]),
     ("do_fault", &[&["vmf"]]),
     ("do_page_mkwrite", &[&["vmf"], &["vmf", "folio"]]),
     ("vfs_iter_read", &[ITERATOR]),

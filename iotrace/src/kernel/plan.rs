@@ -264,6 +264,12 @@ fn syscalls(what: What) -> [u8; SYSCALL_TABLE] {
     if what.changes.is_some() {
         set(CHANGES);
     }
+    if what.syncs {
+        set(&[
+            (libc::SYS_fsync, Syscall::Fsync),
+            (libc::SYS_fdatasync, Syscall::Fsync),
+        ]);
+    }
     table
 }
 

@@ -56,6 +56,10 @@ pub enum Way {
     Truncations,
     /// Places and times of reads and writes, when they are asked for.
     Each,
+    /// `fsync` and its relatives, when they are asked for.
+    Syncs,
+    /// What processes do that end between two looks, when it is asked for.
+    ShortLived,
 }
 
 impl Way {
@@ -87,6 +91,8 @@ impl Way {
             Self::Ends => "ends",
             Self::Truncations => "truncations",
             Self::Each => "each",
+            Self::Syncs => "syncs",
+            Self::ShortLived => "short_lived",
         }
     }
 
@@ -128,12 +134,14 @@ impl Way {
             Self::Ends => "the last close of files without a name",
             Self::Truncations => "truncations",
             Self::Each => "places and times of reads and writes",
+            Self::Syncs => "fsync",
+            Self::ShortLived => "the last work of processes that end",
         }
     }
 }
 
 /// Every way of `what`.
-pub(super) fn all(what: What) -> Vec<Way> {
+pub fn all(what: What) -> Vec<Way> {
     let mut ways = Vec::new();
     if let Some(transfers) = what.transfers {
         ways.extend(TRANSFERS);
@@ -147,6 +155,8 @@ pub(super) fn all(what: What) -> Vec<Way> {
     if what.changes.is_some() {
         ways.extend(CHANGES);
     }
+    ways.extend(what.syncs.then_some(Way::Syncs));
+    ways.extend(what.accounts.then_some(Way::ShortLived));
     // Some are ways of several.
     let mut seen = Vec::new();
     ways.retain(|way| {
@@ -176,7 +186,13 @@ const TRANSFERS: [Way; 14] = [
 ];
 
 /// Ways only of those who ask for them.
-const ASKED_FOR: [Way; 3] = [Way::Layers, Way::Cache, Way::Each];
+const ASKED_FOR: [Way; 5] = [
+    Way::Layers,
+    Way::Cache,
+    Way::Each,
+    Way::Syncs,
+    Way::ShortLived,
+];
 
 const OPENS: [Way; 6] = [
     Way::Handles,

@@ -121,6 +121,19 @@ impl Slot<'_> {
         out.push(b']');
     }
 
+    /// A list of [fractions](Slot::fraction); none of them may be what JSON has no word for.
+    pub fn fractions(mut self, values: impl Iterator<Item = f64>) {
+        let out = self.key();
+        out.push(b'[');
+        for (n, value) in values.filter(|value| value.is_finite()).enumerate() {
+            if n > 0 {
+                out.push(b',');
+            }
+            out.extend_from_slice(format!("{value:.4}").as_bytes());
+        }
+        out.push(b']');
+    }
+
     /// An object of texts.
     pub fn texts<'t>(mut self, texts: impl Iterator<Item = (&'t str, &'t str)>) {
         let out = self.key();

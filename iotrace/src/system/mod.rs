@@ -1,6 +1,10 @@
 //! The system outside the tracer: `/proc` and clocks.
 
+pub mod cgroup;
 pub mod clock;
 pub mod host;
 pub mod privileges;
 pub mod process;
+pub mod processes;
+pub mod survey;
+pub mod users;

@@ -83,8 +83,7 @@ impl Events {
             return;
         }
         if self.config.json {
-            let kind = if each.is_write { "write" } else { "read" };
-            ndjson::write(out.buffer(), kind, EACH_FIELDS, each);
+            ndjson::write(out.buffer(), each.operation.name(), EACH_FIELDS, each);
         } else {
             self.table().row(out.buffer(), &Row::each(each));
         }

@@ -1,7 +1,7 @@
 //! The filters that run in the kernel when it is traced.
 
 use crate::{
-    event::{Changed, Counts, Event, FileType, Io, Storage, Thread},
+    event::{Changed, Counts, Event, FileType, Io, Operation, Storage, Thread},
     kernel::{Request, Transfers},
 };
 
@@ -37,7 +37,10 @@ impl Admission {
             Event::Open(open) => self.admits(&open.thread).then_some(Event::Open(open)),
             Event::Each(each) => {
                 let Transfers { read, write, .. } = self.transfers;
-                let is_wanted = if each.is_write { write } else { read };
+                let is_wanted = match each.operation {
+                    Operation::Read => read,
+                    Operation::Write | Operation::Sync => write,
+                };
                 let admits = is_wanted && self.admits(&each.thread);
                 (admits && self.admits_type(Some(each.file_type))).then_some(Event::Each(each))
             }

@@ -11,7 +11,7 @@ use crate::{
     commands::{Header, SCHEMA},
     event::{
         Change, Changed, Counts, Door, Each, Event, FileId, FilePath, FileType, Io, Load, Lost,
-        Open, Opened, Storage, Thread, Tick, Time,
+        Open, Opened, Operation, Storage, Thread, Tick, Time,
     },
     flags,
     kernel::Way,
@@ -48,11 +48,12 @@ pub fn record(line: &[u8]) -> Result<Record, String> {
         "end" => return Ok(Record::End),
         "io" => Event::Io(io(json(line)?)?),
         "open" => Event::Open(open(json(line)?)?),
-        "read" => Event::Each(each(false, json(line)?)?),
-        "write" => Event::Each(each(true, json(line)?)?),
         "tick" => Event::Tick(tick(json(line)?)?),
         kind if Changed::NAMES.contains(&kind) => Event::Change(change(kind, json(line)?)?),
-        _ => return Ok(Record::Other),
+        kind => match Operation::from_name(kind) {
+            Some(operation) => Event::Each(each(operation, json(line)?)?),
+            None => return Ok(Record::Other),
+        },
     };
     Ok(Record::Event(Box::new(event)))
 }
@@ -180,6 +181,8 @@ struct EachFields<'a> {
     path: PathFields<'a>,
     #[serde(flatten, borrow)]
     file: FileFields<'a>,
+    /// Of a sync there are none.
+    #[serde(default)]
     bytes: u64,
     count: Option<u64>,
     offset_bytes: Option<u64>,
@@ -187,7 +190,7 @@ struct EachFields<'a> {
     latency_ns: Option<u64>,
 }
 
-fn each(is_write: bool, fields: EachFields<'_>) -> Result<Each, String> {
+fn each(operation: Operation, fields: EachFields<'_>) -> Result<Each, String> {
     let (file, file_type) = file(&fields.file)?;
     Ok(Each {
         time: time(fields.ts)?,
@@ -195,7 +198,7 @@ fn each(is_write: bool, fields: EachFields<'_>) -> Result<Each, String> {
         file: file.ok_or("an operation without a file")?,
         file_type: file_type.ok_or("an operation without file_type")?,
         path: path(&fields.path)?.map(Arc::new),
-        is_write,
+        operation,
         bytes: fields.bytes,
         count: fields.count.unwrap_or(1),
         offset: fields.offset_bytes,

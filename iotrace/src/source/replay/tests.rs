@@ -12,7 +12,7 @@ use crate::{
     },
     event::{
         Change, Changed, Counts, Door, Each, FileId, FilePath, FileType, Io, Load, Open, Opened,
-        Storage, Thread, Tick, Time,
+        Operation, Storage, Thread, Tick, Time,
     },
     filter::NameFilter,
     kernel::{Opens, OwnTraffic, Request, Transfers, Way, What},
@@ -32,7 +32,7 @@ fn request() -> Request {
                 each: true,
             }),
             opens: Some(Opens::All),
-            changes: None,
+            ..What::NOTHING
         },
         pid: None,
         tid: None,
@@ -384,14 +384,16 @@ prop_compose! {
 prop_compose! {
     fn any_each()(
         time in any_time(), thread in any_thread(), path in prop::option::of(any_path()),
-        file in any_file(), is_write: bool, bytes: u64, count in 1..9u64,
+        file in any_file(), operation in 0..3usize, bytes: u64, count in 1..9u64,
         offset in prop::option::of(any::<u64>()), size in prop::option::of(any::<u64>()),
         latency_ns in prop::option::of(any::<u64>()),
     ) -> Event {
         Event::Each(Each {
             time, thread, file, file_type: FileType::Block,
             path: path.map(|path| Arc::new(FilePath { claimed: false, ..path })),
-            is_write, bytes, count, offset, size, latency_ns,
+            operation: Operation::ALL[operation],
+            bytes: if operation == 2 { 0 } else { bytes },
+            count, offset, size, latency_ns,
         })
     }
 }

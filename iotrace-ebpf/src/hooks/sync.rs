@@ -1,0 +1,89 @@
+//! Files that are brought to storage, by those who wait for it.
+
+use aya_ebpf::{
+    EbpfContext as _,
+    macros::{fexit, kprobe, raw_tracepoint},
+    programs::{FExitContext, ProbeContext, RawTracePointContext},
+};
+use iotrace_common::{EachRecord, Hook, Loss, RECORD_EACH, Syscall, UNKNOWN};
+
+use super::end;
+use crate::{
+    change, descriptor, emit, file, filter,
+    kernel::{self, Direct, Probe, Ptr, Read, offset},
+    who::Who as _,
+};
+
+/// `int vfs_fsync_range(struct file *file, loff_t start, loff_t end, int datasync)`: also what
+/// `O_SYNC` and `RWF_SYNC` ask for (`generic_write_sync`, include/linux/fs.h).
+#[fexit(function = "vfs_fsync_range")]
+pub fn vfs_fsync_range_exit(ctx: FExitContext) -> u32 {
+    let result: i32 = ctx.arg(4);
+    if result != 0 {
+        return 0;
+    }
+    // SAFETY: the first argument is a file.
+    end(&ctx, Hook::Sync, unsafe { tell::<Direct>(ctx.arg(0)) })
+}
+
+/// The same.
+#[kprobe]
+pub fn vfs_fsync_range_entry(ctx: ProbeContext) -> u32 {
+    let registers: Ptr = ctx.as_ptr().cast();
+    // SAFETY: likewise, in a register at an offset from BTF.
+    let told = unsafe {
+        Probe::load(registers, offset!(regs_param[0])).and_then(|file| tell::<Probe>(file))
+    };
+    end(&ctx, Hook::Sync, told)
+}
+
+/// `TP_PROTO(struct pt_regs *regs, long ret)`: backend `syscall`
+#[raw_tracepoint(tracepoint = "sys_exit")]
+pub fn sync_return(ctx: RawTracePointContext) -> u32 {
+    // SAFETY: the first argument is the saved registers, the second the result.
+    end(&ctx, Hook::Sync, unsafe {
+        returned(ctx.arg(0), ctx.arg(1))
+    })
+}
+
+#[inline(always)]
+unsafe fn returned(regs: Ptr, result: i64) -> Result<(), Loss> {
+    // SAFETY: registers at offsets from BTF; a file that is checked.
+    unsafe {
+        if kernel::call_kind(regs)? != Syscall::Fsync as u8 || result != 0 || kernel::is_compat()? {
+            return Ok(());
+        }
+        let file = descriptor::address(Probe::load(regs, offset!(regs_arg[0]))?)?;
+        tell::<Probe>(file)
+    }
+}
+
+#[inline(always)]
+unsafe fn tell<R: Read>(address: Ptr) -> Result<(), Loss> {
+    let Some(task) = filter::caller::<R>() else {
+        return Ok(());
+    };
+    // SAFETY: the caller vouches for the file.
+    let inode = unsafe { file::inode::<R>(address) }?;
+    if !filter::admits_type(inode.mode) {
+        return Ok(());
+    }
+    let record = EachRecord {
+        kind: RECORD_EACH,
+        direction: 2,
+        time_ns: change::now(),
+        latency_ns: UNKNOWN,
+        file: inode.id,
+        offset: UNKNOWN,
+        size: UNKNOWN,
+        result: 0,
+        count: 1,
+        tgid: task.tgid,
+        tid: task.tid,
+        uid: task.uid(),
+        file_mode: inode.mode,
+        comm: task.comm(),
+    };
+    // SAFETY: the whole record, without a path.
+    unsafe { emit::output((&raw const record).cast(), size_of::<EachRecord>(), 0) }
+}

@@ -1,0 +1,174 @@
+//! `procs`: which process does the disk I/O, by the kernel's own accounts.
+
+mod args;
+mod fields;
+mod fold;
+mod rows;
+#[cfg(test)]
+mod tests;
+
+use std::io;
+
+pub use args::{By, Config, ProcsArgs, Sort};
+pub use fields::{DEVICE_FIELDS, PROC_FIELDS, SYSTEM_FIELDS, TICK_FIELDS, WORK_FIELDS};
+pub use rows::{DeviceRow, Row, SystemRow, TickRow, WorkRow};
+
+use fold::Fold;
+
+use super::{Header, View, top, write_end, write_header};
+use crate::{
+    event::{Event, Io, Lost, System, Tick, Time, Usage, Work},
+    output::{Output, Screen, ndjson, table::Table, units},
+    system::users::Users,
+};
+
+/// The command at work.
+pub struct Procs {
+    config: Config,
+    screen: Screen,
+    fold: Fold,
+    system: Option<System>,
+    works: Vec<Work>,
+    ios: Vec<Io>,
+    ticks: u64,
+    total: Usage,
+}
+
+impl Procs {
+    /// Nothing seen yet.
+    pub fn new(config: Config, screen: Screen, users: Users) -> Self {
+        Self {
+            fold: Fold::new(config.clone(), users),
+            config,
+            screen,
+            system: None,
+            works: Vec::new(),
+            ios: Vec::new(),
+            ticks: 0,
+            total: Usage::default(),
+        }
+    }
+
+    fn tick(&mut self, tick: &Tick, out: &mut Output) {
+        self.ticks += 1;
+        let limit = self.config.rows;
+        let limit = limit.or((!self.config.json).then_some(args::DEFAULT_ROWS));
+        let (rows, summary) = self.fold.end(tick, limit);
+        let devices = self.fold.devices(tick);
+        self.total += summary.total;
+        if self.config.json {
+            self.write(tick.time, &rows, &devices, &summary, out);
+            return;
+        }
+        let (width, height) = self.screen.size();
+        let system = self.system.take();
+        self.works.clear();
+        let head = rows::headlines(tick, &summary, system.as_ref(), &devices, width);
+        let buffer = out.buffer();
+        let mut room = usize::MAX;
+        if self.config.clear {
+            buffer.extend_from_slice(b"\x1b[H\x1b[J");
+            // Titles, a blank line, and the one that the cursor goes to.
+            room = height.saturating_sub(head.lines().count() + 3).max(1);
+        }
+        buffer.extend_from_slice(head.as_bytes());
+        if self.config.by == By::Device {
+            let shown = &devices[..devices.len().min(room)];
+            let mut table = Table::new(rows::OF_DEVICES, width);
+            table.fit(shown);
+            table.titles(buffer);
+            shown.iter().for_each(|row| table.row(buffer, row));
+        } else {
+            let columns = match self.config.by {
+                By::Process if self.config.threads => rows::OF_THREADS,
+                By::Process | By::Device => rows::OF_PROCESSES,
+                By::User => rows::OF_USERS,
+                By::Container => rows::OF_CONTAINERS,
+            };
+            let shown = rows::fitting(&rows, room);
+            let mut table = Table::new(columns, width);
+            table.fit(shown);
+            table.titles(buffer);
+            for row in shown {
+                table.row(buffer, row);
+                rows::files(row, width, buffer);
+            }
+        }
+        buffer.push(b'\n');
+    }
+
+    fn write(
+        &mut self,
+        time: Time,
+        rows: &[Row],
+        devices: &[DeviceRow],
+        tick: &TickRow,
+        out: &mut Output,
+    ) {
+        let buffer = out.buffer();
+        for row in rows {
+            ndjson::write(buffer, "proc", PROC_FIELDS, row);
+        }
+        for io in std::mem::take(&mut self.ios) {
+            let row = top::Row {
+                time,
+                ..top::Row::of(io)
+            };
+            ndjson::write(buffer, "io", top::IO_FIELDS, &row);
+        }
+        for row in devices {
+            ndjson::write(buffer, "device", DEVICE_FIELDS, row);
+        }
+        if let Some(system) = self.system.take() {
+            ndjson::write(buffer, "system", SYSTEM_FIELDS, &SystemRow { time, system });
+        }
+        for work in std::mem::take(&mut self.works) {
+            ndjson::write(buffer, "work", WORK_FIELDS, &WorkRow { time, work });
+        }
+        ndjson::write(buffer, "tick", TICK_FIELDS, tick);
+    }
+}
+
+impl View for Procs {
+    fn begin(&mut self, header: &Header, out: &mut Output) -> io::Result<()> {
+        if self.config.json {
+            write_header(header, out);
+        }
+        Ok(())
+    }
+
+    fn event(&mut self, event: Event, out: &mut Output) -> io::Result<()> {
+        match event {
+            Event::Proc(proc) => self.fold.proc(proc),
+            Event::Device(device) => self.fold.device(device),
+            Event::System(system) => self.system = Some(system),
+            Event::Work(work) => self.works.push(work),
+            Event::Io(io) if self.config.files && self.config.json => self.ios.push(io),
+            Event::Io(io) if self.config.files => self.fold.io(io),
+            Event::Tick(tick) => self.tick(&tick, out),
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn done(&self) -> bool {
+        self.config.count.is_some_and(|count| self.ticks >= count)
+    }
+
+    fn end(&mut self, time: Time, lost: &Lost, out: &mut Output) -> io::Result<()> {
+        if self.config.json {
+            write_end(time, lost, out);
+        }
+        Ok(())
+    }
+
+    fn summary(&self) -> String {
+        format!(
+            "{} read from storage, {} to be written, {} of them cancelled, in {} intervals",
+            units::bytes(self.total.disk_read_bytes),
+            units::bytes(self.total.disk_write_bytes),
+            units::bytes(self.total.cancelled_write_bytes),
+            self.ticks
+        )
+    }
+}

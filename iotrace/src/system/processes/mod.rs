@@ -1,0 +1,301 @@
+//! What processes do, by the kernel's own accounts.
+
+mod read;
+#[cfg(test)]
+mod tests;
+
+use std::{
+    collections::HashMap,
+    fs,
+    os::unix::ffi::OsStringExt as _,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use bytes::Bytes;
+use nix::unistd::{SysconfVar, sysconf};
+
+use super::{cgroup, clock::Clock};
+use crate::event::{Accounts, Exit, Facts, Proc, Time, Usage};
+use read::{Reader, Stat, command, ids, uid, usage};
+
+/// After so many looks at a process that does something, it is asked again what it is: some give
+/// themselves a title for each piece of work.
+const FACTS_LAST: u64 = 8;
+
+/// Looks at all processes, again and again.
+#[derive(Debug)]
+pub struct Processes {
+    reader: Reader,
+    /// Threads are of interest too.
+    with_threads: bool,
+    /// The kernel accounts for delays.
+    with_delays: bool,
+    tick_ns: u64,
+    known: HashMap<Id, Known>,
+    /// Processes that have ended since the last look.
+    exits: Vec<Exit>,
+    round: u64,
+}
+
+/// Process id, and thread id or 0 for all of them.
+type Id = (u32, u32);
+
+#[derive(Debug)]
+struct Known {
+    /// By which another process with its id is told from it.
+    start_ticks: u64,
+    facts: Arc<Facts>,
+    /// Round in which the facts were found.
+    asked: u64,
+    total: Option<Usage>,
+    wait_ns: Option<u64>,
+    threads: u32,
+    /// Last round in which it was there.
+    seen: u64,
+    told: bool,
+    ended: bool,
+}
+
+impl Processes {
+    /// Takes the first look, at those below `proc`.
+    pub fn new(proc: impl Into<PathBuf>, with_threads: bool, clock: &Clock) -> Self {
+        let proc = proc.into();
+        let ticks = sysconf(SysconfVar::CLK_TCK).ok().flatten();
+        let per_second = ticks
+            .and_then(|ticks| u64::try_from(ticks).ok())
+            .filter(|ticks| *ticks > 0);
+        let mut processes = Self {
+            with_delays: accounts_for_delays(&proc),
+            reader: Reader::new(proc),
+            with_threads,
+            tick_ns: 1_000_000_000 / per_second.unwrap_or(100),
+            known: HashMap::new(),
+            exits: Vec::new(),
+            round: 0,
+        };
+        processes.look(clock, &mut Vec::new());
+        for known in processes.known.values_mut() {
+            known.told = false;
+        }
+        processes
+    }
+
+    /// Whether the kernel tells how long processes waited for I/O.
+    pub fn with_delays(&self) -> bool {
+        self.with_delays
+    }
+
+    /// A process has ended.
+    pub fn exited(&mut self, exit: Exit) {
+        self.exits.push(exit);
+    }
+
+    /// What each did since the last look, of those that did anything; in the first one after the
+    /// start, of all.
+    pub fn sample(&mut self, clock: &Clock) -> Vec<Proc> {
+        let mut found = Vec::new();
+        self.look(clock, &mut found);
+        found
+    }
+
+    fn look(&mut self, clock: &Clock, found: &mut Vec<Proc>) {
+        self.round += 1;
+        for exit in std::mem::take(&mut self.exits) {
+            found.push(self.take_leave(exit, clock));
+        }
+        for pid in ids(self.reader.root()) {
+            let dir = self.reader.dir(pid);
+            let Some(changed) = self.one((pid, 0), &dir, clock, found) else {
+                continue;
+            };
+            let Some(known) = self.known.get(&(pid, 0)) else {
+                continue;
+            };
+            if self.with_threads && !known.ended && (changed || known.threads > 1) {
+                for tid in ids(&dir.join("task")) {
+                    let dir = dir.join("task").join(tid.to_string());
+                    self.one((pid, tid), &dir, clock, found);
+                }
+            }
+        }
+        let round = self.round;
+        self.known.retain(|(pid, tid), known| {
+            let is_there = known.seen == round;
+            if !is_there && !known.ended && *tid == 0 {
+                // Nobody told what it did since the last look.
+                found.push(known.proc(*pid, None, Usage::default(), 0, true));
+            }
+            is_there
+        });
+    }
+
+    /// Looks at a process or thread; tells whether it has done anything, if it is there.
+    fn one(&mut self, id: Id, dir: &Path, clock: &Clock, found: &mut Vec<Proc>) -> Option<bool> {
+        let stat = Stat::parse(self.reader.read(&dir.join("stat")).ok()?)?;
+        let is_first = self.round == 1;
+        let before = self
+            .known
+            .get(&id)
+            .filter(|known| known.start_ticks == stat.start_ticks);
+        if before.is_some_and(|known| known.ended) {
+            self.known.get_mut(&id)?.seen = self.round;
+            return Some(false);
+        }
+        // Of others, only who may look at everything is told.
+        let total = self.reader.read(&dir.join("io")).ok().and_then(usage);
+        let zero = Usage::default();
+        let earlier = match before {
+            Some(known) => known.total,
+            // What it did before iotrace came is not of this interval.
+            None if is_first => total,
+            None => Some(zero),
+        };
+        let interval = total
+            .zip(earlier)
+            .map_or(zero, |(now, before)| now.since(&before));
+        let is_stale = before.is_none_or(|known| {
+            known.facts.comm != stat.comm
+                || interval.is_any() && self.round >= known.asked + FACTS_LAST
+        });
+        let waited_before =
+            before.map_or(if is_first { None } else { Some(0) }, |known| known.wait_ns);
+        let was_told = before.is_some_and(|known| known.told);
+        if is_stale {
+            let facts = self.facts(id, dir, &stat, clock);
+            let known = Known {
+                start_ticks: stat.start_ticks,
+                facts: Arc::new(facts),
+                asked: self.round,
+                total,
+                wait_ns: waited_before,
+                threads: stat.threads,
+                seen: self.round,
+                told: was_told,
+                ended: false,
+            };
+            self.known.insert(id, known);
+        }
+        let wait_ns = if self.with_delays && (interval.is_any() || is_stale) {
+            Some(self.wait_ns(id, dir, &stat))
+        } else {
+            None
+        };
+        let known = self.known.get_mut(&id)?;
+        let mut waited = 0;
+        if let Some(now) = wait_ns {
+            // Threads that have ended take theirs with them.
+            waited = now.saturating_sub(waited_before.unwrap_or(now));
+            known.wait_ns = Some(now);
+        }
+        known.total = total;
+        known.threads = stat.threads;
+        known.seen = self.round;
+        let changed = interval.is_any() || waited > 0;
+        if changed || !known.told {
+            known.told = true;
+            let tid = (id.1 != 0).then_some(id.1);
+            found.push(known.proc(id.0, tid, interval, waited, false));
+        }
+        Some(changed)
+    }
+
+    /// Time that all threads waited for I/O.
+    fn wait_ns(&mut self, (_, tid): Id, dir: &Path, stat: &Stat) -> u64 {
+        let mut ticks = stat.wait_ticks;
+        if tid == 0 && stat.threads > 1 {
+            ticks = 0;
+            for thread in ids(&dir.join("task")) {
+                let path = dir.join("task").join(thread.to_string()).join("stat");
+                let stat = self.reader.read(&path).ok().and_then(Stat::parse);
+                ticks += stat.map_or(0, |stat| stat.wait_ticks);
+            }
+        }
+        ticks.saturating_mul(self.tick_ns)
+    }
+
+    /// What a process is.
+    fn facts(&mut self, (pid, tid): Id, dir: &Path, stat: &Stat, clock: &Clock) -> Facts {
+        let of_process = self.known.get(&(pid, 0)).filter(|_| tid != 0);
+        if let Some(process) = of_process {
+            return Facts {
+                comm: stat.comm.clone(),
+                ..(*process.facts).clone()
+            };
+        }
+        let status = self.reader.read(&dir.join("status"));
+        let uid = status.ok().and_then(uid);
+        let cmdline = self.reader.read(&dir.join("cmdline"));
+        let command = cmdline.ok().and_then(command);
+        let cgroup = self.reader.read(&dir.join("cgroup"));
+        let cgroup = cgroup.map(|text| String::from_utf8_lossy(text).into_owned());
+        let membership = cgroup::parse(&cgroup.unwrap_or_default());
+        let exe = fs::read_link(dir.join("exe"));
+        Facts {
+            ppid: Some(stat.ppid).filter(|ppid| *ppid != 0),
+            uid,
+            comm: stat.comm.clone(),
+            command,
+            exe: exe
+                .ok()
+                .map(|exe| Bytes::from(exe.into_os_string().into_vec())),
+            started: Some(clock.real(Time(stat.start_ticks.saturating_mul(self.tick_ns)))),
+            kernel: stat.kernel,
+            unit: membership.unit,
+            container: membership.container,
+        }
+    }
+
+    /// What a process did that has ended, since it was last looked at.
+    fn take_leave(&mut self, exit: Exit, clock: &Clock) -> Proc {
+        let start_ticks = exit.start_ns / self.tick_ns;
+        let known = self.known.remove(&(exit.pid, 0));
+        let known = known.filter(|known| known.start_ticks == start_ticks);
+        let mut known = known.unwrap_or_else(|| Known {
+            start_ticks,
+            facts: Arc::new(Facts {
+                ppid: Some(exit.ppid).filter(|ppid| *ppid != 0),
+                uid: Some(exit.uid),
+                comm: exit.comm,
+                started: Some(clock.real(Time(exit.start_ns))),
+                ..Facts::default()
+            }),
+            asked: self.round,
+            total: Some(Usage::default()),
+            wait_ns: None,
+            threads: 0,
+            seen: self.round,
+            told: true,
+            ended: true,
+        });
+        let before = known.total.unwrap_or(exit.total);
+        known.total = Some(exit.total);
+        known.ended = true;
+        known.seen = self.round;
+        let proc = known.proc(exit.pid, None, exit.total.since(&before), 0, true);
+        // It may still be listed, until its parent has taken note of its end.
+        self.known.insert((exit.pid, 0), known);
+        proc
+    }
+}
+
+impl Known {
+    fn proc(&self, pid: u32, tid: Option<u32>, interval: Usage, waited: u64, ended: bool) -> Proc {
+        Proc {
+            pid,
+            tid,
+            facts: Arc::clone(&self.facts),
+            accounts: self.total.map(|total| Accounts { interval, total }),
+            io_wait_ns: self.wait_ns.map(|total| (waited, total)),
+            threads: Some(self.threads).filter(|threads| *threads > 0),
+            ended,
+        }
+    }
+}
+
+/// Whether the kernel accounts for delays: from 5.14 on only when it is told to
+/// (`kernel.task_delayacct`); before, always where it can.
+fn accounts_for_delays(proc: &Path) -> bool {
+    let switch = fs::read_to_string(proc.join("sys/kernel/task_delayacct"));
+    switch.map_or(true, |switch| switch.trim() == "1")
+}

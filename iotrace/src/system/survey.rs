@@ -1,0 +1,47 @@
+//! What `/proc` and `/sys` tell in each interval, as events.
+
+use std::{path::PathBuf, time::Duration};
+
+use super::{clock::Clock, process, processes::Processes};
+use crate::event::{Event, Exit};
+
+/// What is looked at.
+#[derive(Clone, Debug, Default)]
+pub struct Subjects {
+    /// Threads beside processes.
+    pub threads: bool,
+    /// Devices, the system and its work too.
+    pub system: bool,
+    /// Lock files that tell of such work.
+    pub lock_files: Vec<PathBuf>,
+}
+
+/// Looks again and again.
+#[derive(Debug)]
+pub struct Survey {
+    processes: Processes,
+    /// Exits are told by the ids of the initial namespace, which may not be ours.
+    hears_exits: bool,
+}
+
+impl Survey {
+    /// Takes the first look.
+    pub fn new(subjects: &Subjects, clock: &Clock) -> Self {
+        Self {
+            processes: Processes::new("/proc", subjects.threads, clock),
+            hears_exits: process::in_initial_pid_namespace(),
+        }
+    }
+
+    /// A process has ended.
+    pub fn exited(&mut self, exit: Exit) {
+        if self.hears_exits {
+            self.processes.exited(exit);
+        }
+    }
+
+    /// Appends what has happened since the last look.
+    pub fn look(&mut self, clock: &Clock, _elapsed: Duration, events: &mut Vec<Event>) {
+        events.extend(self.processes.sample(clock).into_iter().map(Event::Proc));
+    }
+}
