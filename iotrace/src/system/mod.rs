@@ -1,6 +1,10 @@
-//! The system outside the tracer: `/proc` and clocks.
+//! The system outside the tracer: `/proc`, `/sys` and clocks.
 
 pub mod clock;
+pub mod devices;
+#[cfg(test)]
+mod fixture;
 pub mod host;
 pub mod privileges;
 pub mod process;
+mod text;
