@@ -7,4 +7,5 @@ mod fixture;
 pub mod host;
 pub mod privileges;
 pub mod process;
+pub mod state;
 mod text;
