@@ -9,3 +9,4 @@ pub mod privileges;
 pub mod process;
 pub mod state;
 mod text;
+pub mod work;
