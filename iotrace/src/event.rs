@@ -5,6 +5,7 @@ mod change;
 mod device;
 mod each;
 mod process;
+mod stack;
 mod system;
 
 use std::{borrow::Cow, collections::BTreeMap, fmt, ops::AddAssign, sync::Arc};
@@ -15,6 +16,7 @@ pub use change::{Change, Changed};
 pub use device::{Device, DeviceKind, DeviceWork};
 pub use each::{Each, Operation};
 pub use process::{Accounts, Container, Exit, Facts, Proc, Usage};
+pub use stack::Stack;
 pub use system::{System, Work, WorkKind};
 
 /// Nanoseconds since 1970-01-01 00:00 UTC.

@@ -7,13 +7,16 @@ use std::ops::AddAssign;
 pub struct Device {
     /// Name as in `/proc/diskstats`, or of the pool.
     pub name: String,
-    /// Device number; `None` of a pool.
+    /// Device number; `None` of a pool, and of one of several paths to an NVMe namespace
+    /// (`nvme0c1n1`).
     pub number: Option<(u32, u32)>,
     /// What it is.
     pub kind: DeviceKind,
-    /// What people call it: the name of a mapping, the file behind a loop, the volume of a pool.
+    /// What people call it: the name of a mapping, the file behind a loop (which may end in
+    /// ` (deleted)`), the volume of a pool, the namespace to which it is a path.
     pub label: Option<String>,
-    /// Names of the devices that carry it, if it is none by itself.
+    /// Names of the devices that carry it, if it is none by itself and they are known. See
+    /// [`Stack`](super::Stack).
     pub below: Vec<String>,
     /// What it did.
     pub work: DeviceWork,

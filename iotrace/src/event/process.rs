@@ -129,43 +129,32 @@ impl Usage {
 
     /// What has come since an earlier look.
     pub fn since(&self, earlier: &Self) -> Self {
-        let counters = |usage: &Self| -> [u64; 7] {
-            [
-                usage.disk_read_bytes,
-                usage.disk_write_bytes,
-                usage.cancelled_write_bytes,
-                usage.read_syscalls,
-                usage.write_syscalls,
-                usage.read_call_bytes,
-                usage.write_call_bytes,
-            ]
-        };
-        let (now, before) = (counters(self), counters(earlier));
-        let [a, b, c, d, e, f, g] = std::array::from_fn(|n| now[n].saturating_sub(before[n]));
-        Self {
-            disk_read_bytes: a,
-            disk_write_bytes: b,
-            cancelled_write_bytes: c,
-            read_syscalls: d,
-            write_syscalls: e,
-            read_call_bytes: f,
-            write_call_bytes: g,
-        }
+        self.combined(earlier, |now, before| Some(now.saturating_sub(before)))
+            .unwrap_or_default()
+    }
+
+    /// What is left without `part`, or `None` when any of it is more than the whole.
+    pub fn without(&self, part: &Self) -> Option<Self> {
+        self.combined(part, u64::checked_sub)
+    }
+
+    fn combined(&self, other: &Self, of: fn(u64, u64) -> Option<u64>) -> Option<Self> {
+        let field = |field: fn(&Self) -> u64| of(field(self), field(other));
+        Some(Self {
+            disk_read_bytes: field(|usage| usage.disk_read_bytes)?,
+            disk_write_bytes: field(|usage| usage.disk_write_bytes)?,
+            cancelled_write_bytes: field(|usage| usage.cancelled_write_bytes)?,
+            read_syscalls: field(|usage| usage.read_syscalls)?,
+            write_syscalls: field(|usage| usage.write_syscalls)?,
+            read_call_bytes: field(|usage| usage.read_call_bytes)?,
+            write_call_bytes: field(|usage| usage.write_call_bytes)?,
+        })
     }
 }
 
 impl AddAssign for Usage {
     fn add_assign(&mut self, other: Self) {
-        for (sum, more) in [
-            (&mut self.disk_read_bytes, other.disk_read_bytes),
-            (&mut self.disk_write_bytes, other.disk_write_bytes),
-            (&mut self.cancelled_write_bytes, other.cancelled_write_bytes),
-            (&mut self.read_syscalls, other.read_syscalls),
-            (&mut self.write_syscalls, other.write_syscalls),
-            (&mut self.read_call_bytes, other.read_call_bytes),
-            (&mut self.write_call_bytes, other.write_call_bytes),
-        ] {
-            *sum = sum.saturating_add(more);
-        }
+        let sum = self.combined(&other, |sum, more| Some(sum.saturating_add(more)));
+        *self = sum.unwrap_or_default();
     }
 }

@@ -10,9 +10,10 @@ pub struct System {
     pub io_full: Option<f64>,
     /// Share of the time in which some task waited for memory.
     pub memory_some: Option<f64>,
-    /// Share of its time that each CPU waited for I/O, in order of their numbers.
+    /// Share of its time that each CPU waited for I/O, in order of their numbers; CPUs that are
+    /// off or have just come are left out.
     pub iowait: Vec<f64>,
-    /// Bytes read from swap.
+    /// Bytes read from swap, which may lie in memory (zram).
     pub swap_in_bytes: Option<u64>,
     /// Bytes written to swap.
     pub swap_out_bytes: Option<u64>,
@@ -29,7 +30,8 @@ pub struct Work {
     pub kind: WorkKind,
     /// What it is about: the array, the file system, the pool, the lock file.
     pub name: String,
-    /// What is done there: `resync`, `check`, `balance`, `scrub`, `held`.
+    /// What is done there: `resync`, `check`, `balance`, `scrub`, `held`. Of what only waits, that
+    /// it does: `delayed`, `balance paused`.
     pub state: String,
     /// Share that is done, 0 to 1, when known.
     pub done: Option<f64>,

@@ -1,8 +1,13 @@
 //! What `/proc` and `/sys` tell in each interval, as events.
 
-use std::{path::PathBuf, time::Duration};
+use std::{
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
-use super::{clock::Clock, process, processes::Processes};
+use super::{
+    clock::Clock, devices::Devices, process, processes::Processes, state::State, work::works,
+};
 use crate::event::{Event, Exit};
 
 /// What is looked at.
@@ -20,6 +25,8 @@ pub struct Subjects {
 #[derive(Debug)]
 pub struct Survey {
     processes: Processes,
+    /// With the lock files that tell of work of the system.
+    system: Option<(Devices, State, Vec<PathBuf>)>,
     /// Exits are told by the ids of the initial namespace, which may not be ours.
     hears_exits: bool,
 }
@@ -29,6 +36,13 @@ impl Survey {
     pub fn new(subjects: &Subjects, clock: &Clock) -> Self {
         Self {
             processes: Processes::new("/proc", subjects.threads, clock),
+            system: subjects.system.then(|| {
+                (
+                    Devices::new("/proc", "/sys", "/dev"),
+                    State::new("/proc"),
+                    subjects.lock_files.clone(),
+                )
+            }),
             hears_exits: process::in_initial_pid_namespace(),
         }
     }
@@ -41,7 +55,13 @@ impl Survey {
     }
 
     /// Appends what has happened since the last look.
-    pub fn look(&mut self, clock: &Clock, _elapsed: Duration, events: &mut Vec<Event>) {
+    pub fn look(&mut self, clock: &Clock, elapsed: Duration, events: &mut Vec<Event>) {
         events.extend(self.processes.sample(clock).into_iter().map(Event::Proc));
+        if let Some((devices, state, lock_files)) = &mut self.system {
+            events.extend(devices.sample().into_iter().map(Event::Device));
+            events.push(Event::System(state.sample(elapsed)));
+            let works = works(Path::new("/proc"), Path::new("/sys"), lock_files);
+            events.extend(works.into_iter().map(Event::Work));
+        }
     }
 }

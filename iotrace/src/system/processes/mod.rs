@@ -5,7 +5,7 @@ mod read;
 mod tests;
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, HashSet},
     fs,
     os::unix::ffi::OsStringExt as _,
     path::{Path, PathBuf},
@@ -35,8 +35,24 @@ pub struct Processes {
     known: HashMap<Id, Known>,
     /// Processes that have ended since the last look.
     exits: Vec<Exit>,
+    /// Accounts of children that have ended, which go to their parent when it takes note of that.
+    orphans: Vec<Orphan>,
     round: u64,
 }
+
+/// What a process did that has ended, until its parent has it in its own accounts:
+/// `wait_task_zombie` (kernel/exit.c, 5.10 to 7.2) adds it there, where it would count twice.
+#[derive(Debug)]
+struct Orphan {
+    pid: u32,
+    parent: u32,
+    total: Usage,
+    /// Round in which it was found that its parent has taken note of the end.
+    gone: Option<u64>,
+}
+
+/// Whose child one is whose parent ends first.
+const INIT: u32 = 1;
 
 /// Process id, and thread id or 0 for all of them.
 type Id = (u32, u32);
@@ -72,6 +88,7 @@ impl Processes {
             tick_ns: 1_000_000_000 / per_second.unwrap_or(100),
             known: HashMap::new(),
             exits: Vec::new(),
+            orphans: Vec::new(),
             round: 0,
         };
         processes.look(clock, &mut Vec::new());
@@ -104,7 +121,9 @@ impl Processes {
         for exit in std::mem::take(&mut self.exits) {
             found.push(self.take_leave(exit, clock));
         }
-        for pid in ids(self.reader.root()) {
+        let there = ids(self.reader.root());
+        self.note_who_is_gone(&there);
+        for pid in there {
             let dir = self.reader.dir(pid);
             let Some(changed) = self.one((pid, 0), &dir, clock, found) else {
                 continue;
@@ -120,6 +139,9 @@ impl Processes {
             }
         }
         let round = self.round;
+        // What no parent took over by now, none will: it does not want to know of its children.
+        self.orphans
+            .retain(|orphan| orphan.gone.is_none_or(|gone| gone == round));
         self.known.retain(|(pid, tid), known| {
             let is_there = known.seen == round;
             if !is_there && !known.ended && *tid == 0 {
@@ -128,6 +150,49 @@ impl Processes {
             }
             is_there
         });
+    }
+
+    /// Finds out which of those that have ended are not listed any more, so that a parent has taken
+    /// note of it.
+    fn note_who_is_gone(&mut self, there: &[u32]) {
+        let there: HashSet<u32> = there.iter().copied().collect();
+        // Nobody told of the end of these; what they did last is with their parents only.
+        let ended = self
+            .known
+            .iter()
+            .filter(|((pid, tid), known)| *tid == 0 && !known.ended && !there.contains(pid));
+        let orphan = |((pid, _), known): (&Id, &Known)| {
+            Some(Orphan {
+                pid: *pid,
+                parent: known.facts.ppid?,
+                total: known.total?,
+                gone: None,
+            })
+        };
+        self.orphans.extend(ended.filter_map(orphan));
+        for orphan in &mut self.orphans {
+            if !there.contains(&orphan.pid) {
+                orphan.gone.get_or_insert(self.round);
+            }
+            if !there.contains(&orphan.parent) {
+                orphan.parent = INIT;
+            }
+        }
+    }
+
+    /// What a process did itself in an interval, in which it may have taken note of the end of
+    /// children.
+    fn without_children(&mut self, pid: u32, mut interval: Usage) -> Usage {
+        let reader = &self.reader;
+        self.orphans.retain(|orphan| {
+            // It may have been gone since the list was made.
+            let is_here =
+                orphan.parent == pid && (orphan.gone.is_some() || !reader.dir(orphan.pid).exists());
+            let own = interval.without(&orphan.total).filter(|_| is_here);
+            interval = own.unwrap_or(interval);
+            own.is_none()
+        });
+        interval
     }
 
     /// Looks at a process or thread; tells whether it has done anything, if it is there.
@@ -154,13 +219,18 @@ impl Processes {
         let interval = total
             .zip(earlier)
             .map_or(zero, |(now, before)| now.since(&before));
-        let is_stale = before.is_none_or(|known| {
-            known.facts.comm != stat.comm
-                || interval.is_any() && self.round >= known.asked + FACTS_LAST
-        });
-        let waited_before =
-            before.map_or(if is_first { None } else { Some(0) }, |known| known.wait_ns);
-        let was_told = before.is_some_and(|known| known.told);
+        let known = (
+            before.is_none_or(|known| known.facts.comm != stat.comm),
+            before.map_or(0, |known| known.asked),
+            before.map_or(if is_first { None } else { Some(0) }, |known| known.wait_ns),
+            before.is_some_and(|known| known.told),
+        );
+        let (is_another, asked, waited_before, was_told) = known;
+        let interval = match id {
+            (pid, 0) => self.without_children(pid, interval),
+            _ => interval,
+        };
+        let is_stale = is_another || interval.is_any() && self.round >= asked + FACTS_LAST;
         if is_stale {
             let facts = self.facts(id, dir, &stat, clock);
             let known = Known {
@@ -272,7 +342,20 @@ impl Processes {
         known.total = Some(exit.total);
         known.ended = true;
         known.seen = self.round;
-        let proc = known.proc(exit.pid, None, exit.total.since(&before), 0, true);
+        // Its own children it has taken note of before, or never will.
+        for orphan in &mut self.orphans {
+            if orphan.parent == exit.pid {
+                orphan.gone.get_or_insert(self.round);
+            }
+        }
+        let own = self.without_children(exit.pid, exit.total.since(&before));
+        self.orphans.push(Orphan {
+            pid: exit.pid,
+            parent: exit.ppid,
+            total: exit.total,
+            gone: None,
+        });
+        let proc = known.proc(exit.pid, None, own, 0, true);
         // It may still be listed, until its parent has taken note of its end.
         self.known.insert((exit.pid, 0), known);
         proc
