@@ -100,7 +100,13 @@ pub fn main(cli: Cli) -> Result<Exit, Error> {
                 tick: args.interval,
                 latency: SOON,
             };
+            let subjects = Subjects {
+                threads: false,
+                system: true,
+                lock_files: Vec::new(),
+            };
             Trace {
+                survey: args.json().then_some(subjects),
                 duration: args.duration,
                 json: args.json(),
                 record: args.recording(),

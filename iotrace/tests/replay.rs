@@ -6,7 +6,7 @@ use bytes::Bytes;
 use clap::Parser as _;
 use iotrace::{
     cli::{Cli, Command},
-    commands::{Header, View, churn::Churn, events::Events, opens::Opens, top::Top},
+    commands::{Header, View, churn::Churn, events::Events, opens::Opens, procs::Procs, top::Top},
     event::{
         Change, Changed, Counts, Door, Each, Event, FileId, FilePath, FileType, Io, Load, Lost,
         Open, Opened, Operation, Thread, Tick, Time,
@@ -17,6 +17,7 @@ use iotrace::{
     run,
     source::Memory,
     stop::Stop,
+    system::users::Users,
 };
 
 const NOON: u64 = 1_790_000_000_000_000_000;
@@ -270,6 +271,14 @@ fn print(arguments: &str, events: Vec<Event>) -> String {
         Command::Opens(args) => show(Opens::new(args.config().expect("a config"), screen), events),
         Command::Churn(args) => show(
             Churn::new(args.config(screen).expect("a config"), screen),
+            events,
+        ),
+        Command::Procs(args) => show(
+            Procs::new(
+                args.config(screen).expect("a config"),
+                screen,
+                Users::default(),
+            ),
             events,
         ),
         Command::Events(args) => show(

@@ -9,9 +9,9 @@ use std::io;
 pub use args::{Config, EventsArgs};
 pub use fields::{CHANGE_FIELDS, EACH_FIELDS};
 
-use super::{Header, View, opens, top, write_end, write_header};
+use super::{Header, View, opens, procs, top, write_end, write_header};
 use crate::{
-    event::{Change, Counts, Each, Event, Io, Lost, Open, Tick, Time},
+    event::{Change, Counts, Device, Each, Event, Io, Lost, Open, Proc, System, Tick, Time, Work},
     output::{Output, Screen, ndjson, table::Table, units},
 };
 use rows::{COLUMNS, Row};
@@ -22,6 +22,10 @@ pub struct Events {
     screen: Screen,
     /// Of the started interval.
     ios: Vec<Io>,
+    procs: Vec<Proc>,
+    devices: Vec<Device>,
+    system: Option<System>,
+    works: Vec<Work>,
     filtered: Counts,
     opens: u64,
     changes: u64,
@@ -35,6 +39,10 @@ impl Events {
             config,
             screen,
             ios: Vec::new(),
+            procs: Vec::new(),
+            devices: Vec::new(),
+            system: None,
+            works: Vec::new(),
             filtered: Counts::default(),
             opens: 0,
             changes: 0,
@@ -105,6 +113,7 @@ impl Events {
             return;
         }
         let rows = ios.len() as u64;
+        self.system_records(&tick, out);
         for io in ios {
             let row = top::Row {
                 time,
@@ -122,6 +131,42 @@ impl Events {
             load: tick.load,
         };
         ndjson::write(out.buffer(), "tick", top::TICK_FIELDS, &row);
+    }
+}
+
+impl Events {
+    /// What `/proc` and `/sys` told of the interval.
+    fn system_records(&mut self, tick: &Tick, out: &mut Output) {
+        let (time, interval_ns) = (tick.time, tick.interval_ns);
+        let buffer = out.buffer();
+        for proc in self.procs.drain(..) {
+            let row = procs::Row::of(proc, time, interval_ns);
+            ndjson::write(buffer, "proc", procs::PROC_FIELDS, &row);
+        }
+        for device in self.devices.drain(..) {
+            let row = procs::DeviceRow {
+                time,
+                interval_ns,
+                device,
+            };
+            ndjson::write(buffer, "device", procs::DEVICE_FIELDS, &row);
+        }
+        if let Some(system) = self.system.take() {
+            ndjson::write(
+                buffer,
+                "system",
+                procs::SYSTEM_FIELDS,
+                &procs::SystemRow { time, system },
+            );
+        }
+        for work in self.works.drain(..) {
+            ndjson::write(
+                buffer,
+                "work",
+                procs::WORK_FIELDS,
+                &procs::WorkRow { time, work },
+            );
+        }
     }
 }
 
@@ -148,7 +193,10 @@ impl View for Events {
             Event::Change(change) => self.change(change, out),
             Event::Each(each) => self.each(&each, out),
             Event::Tick(tick) => self.tick(tick, out),
-            Event::Proc(_) | Event::Device(_) | Event::System(_) | Event::Work(_) => {}
+            Event::Proc(proc) => self.procs.push(proc),
+            Event::Device(device) => self.devices.push(device),
+            Event::System(system) => self.system = Some(system),
+            Event::Work(work) => self.works.push(work),
         }
         Ok(())
     }

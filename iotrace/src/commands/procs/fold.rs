@@ -158,15 +158,14 @@ impl Fold {
             )
         });
         files.truncate(FILES);
-        let user = proc.facts.uid.and_then(|uid| self.users.name(uid));
+        let user = proc
+            .facts
+            .uid
+            .and_then(|uid| self.users.name(uid).map(str::to_owned));
         Row {
-            time: tick.time,
-            interval_ns: tick.interval_ns,
-            user: user.map(str::to_owned),
-            group: None,
-            processes: 1,
+            user,
             files,
-            proc,
+            ..Row::of(proc, tick.time, tick.interval_ns)
         }
     }
 }

@@ -36,6 +36,19 @@ pub struct Row {
 }
 
 impl Row {
+    /// The row of a single process or thread.
+    pub fn of(proc: Proc, time: Time, interval_ns: u64) -> Self {
+        Self {
+            time,
+            interval_ns,
+            proc,
+            user: None,
+            group: None,
+            processes: 1,
+            files: Vec::new(),
+        }
+    }
+
     /// What it did; nothing where this user may not know.
     pub fn accounts(&self) -> Accounts {
         self.proc.accounts.unwrap_or_default()

@@ -209,53 +209,44 @@ impl Processes {
         }
         // Of others, only who may look at everything is told.
         let total = self.reader.read(&dir.join("io")).ok().and_then(usage);
-        let zero = Usage::default();
-        let earlier = match before {
-            Some(known) => known.total,
+        let before = before.map(Before::of).unwrap_or_else(|| {
             // What it did before iotrace came is not of this interval.
-            None if is_first => total,
-            None => Some(zero),
-        };
-        let interval = total
-            .zip(earlier)
-            .map_or(zero, |(now, before)| now.since(&before));
-        let known = (
-            before.is_none_or(|known| known.facts.comm != stat.comm),
-            before.map_or(0, |known| known.asked),
-            before.map_or(if is_first { None } else { Some(0) }, |known| known.wait_ns),
-            before.is_some_and(|known| known.told),
-        );
-        let (is_another, asked, waited_before, was_told) = known;
-        let interval = match id {
-            (pid, 0) => self.without_children(pid, interval),
-            _ => interval,
-        };
-        let is_stale = is_another || interval.is_any() && self.round >= asked + FACTS_LAST;
+            Before::of_stranger(if is_first {
+                total
+            } else {
+                Some(Usage::default())
+            })
+        });
+        let mut interval = total
+            .zip(before.total)
+            .map_or_else(Usage::default, |(now, before)| now.since(&before));
+        if id.1 == 0 {
+            interval = self.without_children(id.0, interval);
+        }
+        let is_another = before.comm.is_none_or(|comm| comm != stat.comm);
+        let is_stale = is_another || interval.is_any() && self.round >= before.asked + FACTS_LAST;
         if is_stale {
-            let facts = self.facts(id, dir, &stat, clock);
             let known = Known {
                 start_ticks: stat.start_ticks,
-                facts: Arc::new(facts),
+                facts: Arc::new(self.facts(id, dir, &stat, clock)),
                 asked: self.round,
                 total,
-                wait_ns: waited_before,
+                wait_ns: before.wait_ns,
                 threads: stat.threads,
                 seen: self.round,
-                told: was_told,
+                told: before.told,
                 ended: false,
             };
             self.known.insert(id, known);
         }
-        let wait_ns = if self.with_delays && (interval.is_any() || is_stale) {
-            Some(self.wait_ns(id, dir, &stat))
-        } else {
-            None
-        };
+        let wait_ns = (self.with_delays && (interval.is_any() || is_stale))
+            .then(|| self.wait_ns(id, dir, &stat));
         let known = self.known.get_mut(&id)?;
         let mut waited = 0;
         if let Some(now) = wait_ns {
             // Threads that have ended take theirs with them.
-            waited = now.saturating_sub(waited_before.unwrap_or(now));
+            let since = before.wait_ns.or((!is_first).then_some(0));
+            waited = now.saturating_sub(since.unwrap_or(now));
             known.wait_ns = Some(now);
         }
         known.total = total;
@@ -359,6 +350,37 @@ impl Processes {
         // It may still be listed, until its parent has taken note of its end.
         self.known.insert((exit.pid, 0), known);
         proc
+    }
+}
+
+/// What was known of a process before a look.
+struct Before {
+    comm: Option<Bytes>,
+    total: Option<Usage>,
+    wait_ns: Option<u64>,
+    asked: u64,
+    told: bool,
+}
+
+impl Before {
+    fn of(known: &Known) -> Self {
+        Self {
+            comm: Some(known.facts.comm.clone()),
+            total: known.total,
+            wait_ns: known.wait_ns,
+            asked: known.asked,
+            told: known.told,
+        }
+    }
+
+    fn of_stranger(total: Option<Usage>) -> Self {
+        Self {
+            comm: None,
+            total,
+            wait_ns: None,
+            asked: 0,
+            told: false,
+        }
     }
 }
 
