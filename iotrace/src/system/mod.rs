@@ -1,5 +1,6 @@
 //! The system outside the tracer: `/proc` and clocks.
 
+pub mod cgroup;
 pub mod clock;
 pub mod host;
 pub mod privileges;
