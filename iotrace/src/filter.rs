@@ -61,16 +61,21 @@ pub fn glob(pattern: &str) -> Result<GlobMatcher, String> {
             "'{pattern}' would match no file: a pattern is for the whole path, so begin it with / or *"
         ));
     }
-    // Deeper ones are too much for the stack or for the regular expression behind
-    // them, which is made without a way to fail.
-    if pattern.len() > LONGEST || pattern.matches('{').count() > ALTERNATIVES {
-        return Err(format!(
-            "a pattern may have up to {LONGEST} bytes and {ALTERNATIVES} times '{{'"
-        ));
-    }
+    bounded(pattern)?;
     Glob::new(pattern)
         .map(|glob| glob.compile_matcher())
         .map_err(|error| error.to_string())
+}
+
+/// Refuses patterns that are too deep for the stack or for the regular expression behind them,
+/// which is made without a way to fail.
+pub fn bounded(pattern: &str) -> Result<(), String> {
+    if pattern.len() <= LONGEST && pattern.matches('{').count() <= ALTERNATIVES {
+        return Ok(());
+    }
+    Err(format!(
+        "a pattern may have up to {LONGEST} bytes and {ALTERNATIVES} times '{{'"
+    ))
 }
 
 fn contains(haystack: &[u8], needle: &[u8]) -> bool {

@@ -3,6 +3,7 @@
 
 pub mod churn;
 pub mod common;
+pub mod diagnose;
 pub mod doctor;
 pub mod events;
 pub mod opens;
