@@ -3,8 +3,8 @@
 use clap::{Parser, Subcommand};
 
 use crate::commands::{
-    churn::ChurnArgs, doctor::DoctorArgs, events::EventsArgs, opens::OpensArgs, procs::ProcsArgs,
-    top::TopArgs,
+    churn::ChurnArgs, diagnose::DiagnoseArgs, doctor::DoctorArgs, events::EventsArgs,
+    opens::OpensArgs, procs::ProcsArgs, top::TopArgs,
 };
 
 /// Version of the program and, since they are built apart, of its kernel side.
@@ -24,6 +24,7 @@ const VERSION: &str = concat!(
     arg_required_else_help = true,
     after_help = "\
 Examples:
+  sudo iotrace diagnose            who does the disk I/O, and why: the verdict
   sudo iotrace top -C              who reads and writes what, each second
   sudo iotrace opens --pid 3920    every open of a process
   sudo iotrace opens --json | jq   one object a line
@@ -54,6 +55,7 @@ pub enum Command {
     Opens(OpensArgs),
     Churn(ChurnArgs),
     Procs(ProcsArgs),
+    Diagnose(DiagnoseArgs),
     Events(EventsArgs),
     Doctor(DoctorArgs),
 }
@@ -66,6 +68,7 @@ impl Cli {
             Command::Opens(args) => args.trace.verbose,
             Command::Churn(args) => args.trace.verbose,
             Command::Procs(args) => args.verbose,
+            Command::Diagnose(args) => args.verbose,
             Command::Events(args) => args.trace.verbose,
             // What the libraries would complain about is what it reports.
             Command::Doctor(_) => return log::LevelFilter::Error,

@@ -22,7 +22,15 @@ pub mod system;
 mod trace;
 
 use cli::{Cli, Command};
-use commands::{churn::Churn, doctor, events::Events, opens::Opens, procs::Procs, top::Top};
+use commands::{
+    churn::Churn,
+    diagnose::{Diagnose, catalogue::Catalogue},
+    doctor,
+    events::Events,
+    opens::Opens,
+    procs::Procs,
+    top::Top,
+};
 use error::Error;
 use exit::Exit;
 use output::Screen;
@@ -95,6 +103,30 @@ pub fn main(cli: Cli) -> Result<Exit, Error> {
             }
             .run(Procs::new(args.config(screen)?, screen, users))
         }
+        Command::Diagnose(args) => {
+            let config = args.config()?;
+            let pace = Pace {
+                tick: Duration::from_secs(1),
+                latency: Duration::from_secs(1),
+            };
+            let subjects = Subjects {
+                threads: false,
+                system: true,
+                lock_files: config.catalogue.lock_files(),
+            };
+            let shared = args.trace();
+            Trace {
+                survey: Some(subjects),
+                bpf: match args.no_bpf {
+                    true => Bpf::Off,
+                    false if args.backend.is_some() => Bpf::Needed,
+                    false => Bpf::Wanted,
+                },
+                duration: config.duration,
+                ..Trace::new("diagnose", &shared, args.request()?, pace, &[])
+            }
+            .run(Diagnose::new(config, Screen::of_stdout()))
+        }
         Command::Events(args) => {
             let pace = Pace {
                 tick: args.interval,
@@ -103,7 +135,7 @@ pub fn main(cli: Cli) -> Result<Exit, Error> {
             let subjects = Subjects {
                 threads: false,
                 system: true,
-                lock_files: Vec::new(),
+                lock_files: Catalogue::embedded().lock_files(),
             };
             Trace {
                 survey: args.json().then_some(subjects),

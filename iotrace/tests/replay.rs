@@ -6,7 +6,10 @@ use bytes::Bytes;
 use clap::Parser as _;
 use iotrace::{
     cli::{Cli, Command},
-    commands::{Header, View, churn::Churn, events::Events, opens::Opens, procs::Procs, top::Top},
+    commands::{
+        Header, View, churn::Churn, diagnose::Diagnose, events::Events, opens::Opens, procs::Procs,
+        top::Top,
+    },
     event::{
         Change, Changed, Counts, Door, Each, Event, FileId, FilePath, FileType, Io, Load, Lost,
         Open, Opened, Operation, Thread, Tick, Time,
@@ -283,6 +286,10 @@ fn print(arguments: &str, events: Vec<Event>) -> String {
         ),
         Command::Events(args) => show(
             Events::new(args.config().expect("a config"), screen),
+            events,
+        ),
+        Command::Diagnose(args) => show(
+            Diagnose::new(args.config().expect("a config"), screen),
             events,
         ),
         Command::Doctor(_) => panic!("doctor has no events"),

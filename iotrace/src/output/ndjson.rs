@@ -67,6 +67,23 @@ impl Slot<'_> {
             .extend_from_slice(digits.format(value).as_bytes());
     }
 
+    /// An object with fields of its own.
+    pub fn record<R>(mut self, fields: &[Field<R>], record: &R) {
+        let mut inner = Vec::new();
+        for field in fields {
+            let slot = Slot {
+                out: &mut inner,
+                name: field.name,
+            };
+            (field.put)(record, slot);
+        }
+        let out = self.key();
+        out.push(b'{');
+        // Each field begins with a comma.
+        out.extend_from_slice(inner.get(1..).unwrap_or_default());
+        out.push(b'}');
+    }
+
     /// A number with a fraction of four digits. JSON has no word for what is none.
     pub fn fraction(mut self, value: f64) {
         if !value.is_finite() {

@@ -1,0 +1,65 @@
+//! Somebody who does most of it, of whom nothing special is known.
+
+use super::{Culprit, Finding, SHARE, accounts, percent, rate, shown, with_thread};
+use crate::commands::diagnose::picture::Picture;
+
+/// The busiest service.
+pub fn find(picture: &Picture) -> Option<Finding> {
+    let service = picture.services.first()?;
+    let share = picture.share(&service.usage);
+    if share < SHARE {
+        return None;
+    }
+    let process = service.leader;
+    let ids: Vec<u32> = service.members.iter().map(|process| process.pid).collect();
+    let mut files: Vec<_> = picture
+        .evidence
+        .files
+        .iter()
+        .filter(|((pid, _), _)| ids.contains(pid))
+        .collect();
+    files.sort_by_key(|((pid, _), file)| (std::cmp::Reverse(file.counts.bytes()), *pid));
+    let application = picture.works.iter().find(|work| {
+        work.entry.application && work.members.iter().any(|member| member.pid == process.pid)
+    });
+    let kind = application
+        .map(|work| format!(" ({})", work.entry.title))
+        .unwrap_or_default();
+    let of_many = match service.members.len() {
+        1 => String::new(),
+        many => format!(" and {} more of {}", many - 1, service.name),
+    };
+    let paths: Vec<String> = files
+        .iter()
+        .take(5)
+        .filter_map(|(_, file)| file.path.as_deref().map(shown))
+        .collect();
+    let mut evidence = vec![accounts(picture, process)];
+    if let Some((_, file)) = files.first()
+        && let Some(path) = paths.first()
+    {
+        evidence.push(format!(
+            "{path}: {} read, {} written",
+            rate(picture, file.counts.read_bytes),
+            rate(picture, file.counts.write_bytes)
+        ));
+    }
+    let thread = process.busiest_thread().map(|(tid, comm)| (tid, &comm[..]));
+    Some(Finding {
+        cause: application.map_or_else(|| "process".to_owned(), |work| work.entry.cause.clone()),
+        tier: 3,
+        weight: share,
+        certainty: 0.8,
+        sentence: format!(
+            "{}{kind}{of_many}: {} read from storage and {} written, {} of all disk I/O.",
+            with_thread(process, thread),
+            rate(picture, service.usage.disk_read_bytes),
+            rate(picture, service.usage.disk_write_bytes),
+            percent(share)
+        ),
+        culprit: Some(Culprit::of(process, share)),
+        files: paths,
+        evidence,
+        next: vec![format!("iotrace top -C --pid {}", process.pid)],
+    })
+}
