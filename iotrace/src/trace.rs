@@ -149,6 +149,7 @@ impl<'a> Trace<'a> {
                 self.follow(source, &header, stop, view).await
             }
             (None, Some(survey)) => {
+                self.tell_without(&header.unseen);
                 let source = Surveyed::new(survey, host, self.pace);
                 self.follow(source, &header, stop, view).await
             }
@@ -259,6 +260,15 @@ impl<'a> Trace<'a> {
             return Err(Failure::Loss(lost).into());
         }
         Ok(exit)
+    }
+
+    fn tell_without(&self, unseen: &[Way]) {
+        if !self.prints_ndjson() || io::stderr().is_terminal() {
+            tell(&format!(
+                "looking at /proc and /sys alone; not seen: files, {}. Ctrl-C ends.",
+                Way::list(unseen).unwrap_or_default()
+            ));
+        }
     }
 
     fn tell_set_up(&self, attached: &Attached, started: Instant) {

@@ -32,6 +32,8 @@ pub struct Procs {
     ios: Vec<Io>,
     ticks: u64,
     total: Usage,
+    /// The kernel accounts for time waited.
+    waits_known: bool,
 }
 
 impl Procs {
@@ -46,6 +48,7 @@ impl Procs {
             ios: Vec::new(),
             ticks: 0,
             total: Usage::default(),
+            waits_known: false,
         }
     }
 
@@ -139,7 +142,10 @@ impl View for Procs {
 
     fn event(&mut self, event: Event, out: &mut Output) -> io::Result<()> {
         match event {
-            Event::Proc(proc) => self.fold.proc(proc),
+            Event::Proc(proc) => {
+                self.waits_known |= proc.io_wait_ns.is_some();
+                self.fold.proc(proc);
+            }
             Event::Device(device) => self.fold.device(device),
             Event::System(system) => self.system = Some(system),
             Event::Work(work) => self.works.push(work),
@@ -163,12 +169,17 @@ impl View for Procs {
     }
 
     fn summary(&self) -> String {
-        format!(
+        let mut text = format!(
             "{} read from storage, {} to be written, {} of them cancelled, in {} intervals",
             units::bytes(self.total.disk_read_bytes),
             units::bytes(self.total.disk_write_bytes),
             units::bytes(self.total.cancelled_write_bytes),
             self.ticks
-        )
+        );
+        if !self.waits_known && self.ticks > 0 {
+            text += "; I/O wait is not known, because the kernel does not account for it: \
+                     `sysctl kernel.task_delayacct=1` switches that on";
+        }
+        text
     }
 }

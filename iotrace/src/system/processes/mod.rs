@@ -317,7 +317,7 @@ impl Processes {
             facts: Arc::new(Facts {
                 ppid: Some(exit.ppid).filter(|ppid| *ppid != 0),
                 uid: Some(exit.uid),
-                comm: exit.comm,
+                comm: exit.comm.clone(),
                 started: Some(clock.real(Time(exit.start_ns))),
                 ..Facts::default()
             }),
@@ -329,6 +329,15 @@ impl Processes {
             told: true,
             ended: true,
         });
+        if known.facts.comm != exit.comm {
+            // It ran another program since it was looked at, of which nothing else is known.
+            known.facts = Arc::new(Facts {
+                comm: exit.comm,
+                command: None,
+                exe: None,
+                ..(*known.facts).clone()
+            });
+        }
         let before = known.total.unwrap_or(exit.total);
         known.total = Some(exit.total);
         known.ended = true;

@@ -14,7 +14,10 @@ mod sync;
 mod system_work;
 mod wal;
 
-use super::{evidence::Process, picture::Picture};
+use super::{
+    evidence::{FileUse, Process},
+    picture::Picture,
+};
 use crate::{
     event::{Container, FilePath},
     output::{sanitize, units},
@@ -126,6 +129,18 @@ fn shown(path: &FilePath) -> String {
     let mut text = String::new();
     sanitize::path(path, &mut text);
     text
+}
+
+/// The first paths of these files, each once.
+fn paths<'a>(files: impl Iterator<Item = &'a FileUse>) -> Vec<String> {
+    const MOST: usize = 5;
+    let mut paths = Vec::new();
+    for path in files.filter_map(|file| file.path.as_deref()).map(shown) {
+        if paths.len() < MOST && !paths.contains(&path) {
+            paths.push(path);
+        }
+    }
+    paths
 }
 
 /// `postgres (pid 812, thread 815 "worker")`

@@ -1,6 +1,6 @@
 //! Somebody who does most of it, of whom nothing special is known.
 
-use super::{Culprit, Finding, SHARE, accounts, percent, rate, shown, with_thread};
+use super::{Culprit, Finding, SHARE, accounts, paths, percent, rate, with_thread};
 use crate::commands::diagnose::picture::Picture;
 
 /// The busiest service.
@@ -29,11 +29,7 @@ pub fn find(picture: &Picture) -> Option<Finding> {
         1 => String::new(),
         many => format!(" and {} more of {}", many - 1, service.name),
     };
-    let paths: Vec<String> = files
-        .iter()
-        .take(5)
-        .filter_map(|(_, file)| file.path.as_deref().map(shown))
-        .collect();
+    let paths = paths(files.iter().map(|(_, file)| *file));
     let mut evidence = vec![accounts(picture, process)];
     if let Some((_, file)) = files.first()
         && let Some(path) = paths.first()

@@ -1,7 +1,7 @@
 //! A file or device that is read from one end to the other, or a tree of files each once: what a
 //! backup looks like, whatever it is called.
 
-use super::{Culprit, Finding, SHARE, accounts, percent, rate, shown};
+use super::{Culprit, Finding, SHARE, accounts, paths, percent, rate, shown};
 use crate::{
     commands::diagnose::picture::{Picture, share},
     event::FileType,
@@ -80,11 +80,7 @@ pub fn find(picture: &Picture) -> Option<Finding> {
             ),
             accounts(picture, process),
         ],
-        files: files
-            .iter()
-            .take(5)
-            .filter_map(|(_, file)| file.path.as_deref().map(shown))
-            .collect(),
+        files: paths(files.iter().map(|(_, file)| *file)),
         next: vec![
             format!("iotrace top -C --pid {pid}"),
             format!("ps -o lstart,ppid,args -p {pid}"),
