@@ -49,6 +49,8 @@ pub struct Evidence {
     pub lives: Lives,
     /// What was lost.
     pub lost: Lost,
+    /// What processes wrote is what their calls did, for the accounts can not be right.
+    pub by_calls: bool,
     /// There are accounts of processes.
     pub has_accounts: bool,
     /// Files were traced.
@@ -111,6 +113,7 @@ impl Evidence {
             works: Vec::new(),
             lives: Lives::new(NameFilter::default(), MOST_LIVES),
             lost: Lost::default(),
+            by_calls: false,
             has_accounts: false,
             has_files: false,
         }
@@ -173,9 +176,45 @@ impl Evidence {
         self.lives.tick(Some(tick.time));
     }
 
-    /// Ends the lives of all that ended.
+    /// Ends the lives of all that ended, and takes back what the kernel accounts for too much.
     pub fn finish(&mut self) {
         self.lives.tick(None);
+        self.by_calls = self.has_files && self.has_inflated_writes();
+        if self.by_calls {
+            for process in self.processes.values_mut() {
+                let called = process.counts.write_bytes;
+                let usage = &mut process.usage;
+                usage.disk_write_bytes = usage.disk_write_bytes.min(called);
+                usage.cancelled_write_bytes = usage.cancelled_write_bytes.min(called);
+            }
+        }
+    }
+
+    /// Whether processes are said to have made much more dirty than there was room for: a small
+    /// write to a large folio counts with the folio's size (`folio_account_dirtied`,
+    /// mm/page-writeback.c, with file systems that have large folios).
+    fn has_inflated_writes(&self) -> bool {
+        const SLACK: u64 = 16 << 20;
+        let processes = self.processes.values().chain(&self.earlier);
+        let dirtied: i64 = processes
+            .map(|process| process.usage.net_write_bytes())
+            .sum();
+        let bottom = self
+            .devices
+            .values()
+            .filter(|device| self.stack.is_bottom(&device.name));
+        let written: u64 = bottom.map(|device| device.work.write_bytes).sum();
+        let dirty = |system: &System| system.dirty_bytes.zip(system.writeback_bytes);
+        let waiting = self
+            .systems
+            .last()
+            .and_then(dirty)
+            .map_or(0, |(dirty, back)| dirty + back);
+        let room = written
+            .saturating_add(waiting)
+            .saturating_mul(2)
+            .saturating_add(SLACK);
+        u64::try_from(dirtied).is_ok_and(|dirtied| dirtied > room)
     }
 
     fn proc(&mut self, proc: Proc) {

@@ -8,6 +8,9 @@ use super::{
 };
 use crate::{event::Time, output::units};
 
+/// The cause when there is something, but nobody who does enough of it.
+const UNCLEAR: &str = "unclear";
+
 /// How many others are named that it is not.
 const OTHERS: usize = 4;
 
@@ -134,7 +137,7 @@ fn unclear(picture: &Picture) -> Verdict {
         None => "The disks are busy, but no process that can be seen keeps them so.".to_owned(),
     };
     Verdict {
-        cause: "unclear".to_owned(),
+        cause: UNCLEAR.to_owned(),
         sentence,
         confidence: 0.5,
         evidence: picture
@@ -186,6 +189,12 @@ fn devices(picture: &Picture) -> Vec<String> {
             "some task waited for I/O {:.0} % of the time",
             100.0 * pressure
         ));
+    }
+    if evidence.by_calls {
+        lines.push(
+            "the kernel accounts for whole large folios, more than could be written: writes of processes are those of their calls"
+                .to_owned(),
+        );
     }
     if !evidence.has_accounts {
         lines.push("there are no accounts of processes: what each did is not known".to_owned());
@@ -251,6 +260,10 @@ fn ruled_out(picture: &Picture, culprit: Option<u32>, cause: &str) -> Vec<String
         .iter()
         .filter(|service| !is_culprit(service))
         .collect();
+    if cause == UNCLEAR {
+        // None of them is ruled out.
+        return lines;
+    }
     // Those who look busy: by what they move, wherever it goes.
     let moved = |service: &Service| -> u64 {
         let moved = service.members.iter().map(|process| process.counts.bytes());

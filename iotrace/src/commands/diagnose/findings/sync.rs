@@ -1,6 +1,6 @@
 //! Small writes, each of which is waited for: the disk works for every one of them.
 
-use super::{Culprit, Finding, SHARE, percent, rate, shown};
+use super::{Culprit, Finding, SHARE, logs::write_part, percent, rate, shown};
 use crate::{
     commands::diagnose::picture::{Picture, share},
     output::units,
@@ -24,7 +24,8 @@ pub fn find(picture: &Picture) -> Option<Finding> {
     if picture.rate(count) < LEAST_RATE {
         return None;
     }
-    let mean = service.usage.disk_write_bytes / count;
+    let written = service.usage.disk_write_bytes;
+    let mean = written / count;
     let leader = *service
         .members
         .iter()
@@ -34,7 +35,9 @@ pub fn find(picture: &Picture) -> Option<Finding> {
         .iter()
         .map(|service| syncs(&service.members))
         .sum();
-    let weight = share(count, all).min(picture.write_share(service.usage.disk_write_bytes));
+    // What devices write beyond that is for the sake of it: journals, and blocks that are larger.
+    let weight = share(count, all).min(share(written, picture.processes.disk_write_bytes))
+        * write_part(picture);
     if mean > SMALL || weight < SHARE {
         return None;
     }
@@ -46,7 +49,6 @@ pub fn find(picture: &Picture) -> Option<Finding> {
         .filter(|((pid, _), file)| file.syncs > 0 && ids.contains(pid));
     let file = files.max_by_key(|((pid, _), file)| (file.syncs, *pid));
     let path = file.and_then(|(_, file)| file.path.as_deref()).map(shown);
-    let written: u64 = file.map_or(0, |(_, file)| file.counts.write_bytes);
     let mut evidence = vec![format!(
         "{:.0} syncs per second, {} written for each; {} of all syncs",
         picture.rate(count),
@@ -57,8 +59,15 @@ pub fn find(picture: &Picture) -> Option<Finding> {
         evidence.push(format!(
             "{path}: {} syncs, {} in {} writes",
             file.syncs,
-            units::bytes(written),
+            units::bytes(file.counts.write_bytes),
             file.counts.writes
+        ));
+    }
+    if let Some(times) = picture.devices.write_bytes.checked_div(written)
+        && times > 1
+    {
+        evidence.push(format!(
+            "the devices write {times} times as much as it does"
         ));
     }
     let application = picture.works.iter().find(|work| {
@@ -73,12 +82,13 @@ pub fn find(picture: &Picture) -> Option<Finding> {
         weight,
         certainty: 0.85,
         sentence: format!(
-            "{}{kind} waits {:.0} times per second until {} are in storage, {} each time: many small synchronous writes, {}.",
+            "{}{kind} waits {:.0} times per second until {} in storage, {} each time: many small synchronous writes, {}.",
             leader.title(),
             picture.rate(count),
-            path.as_deref().unwrap_or("files"),
+            path.as_ref()
+                .map_or_else(|| "files are".to_owned(), |path| format!("{path} is")),
             units::bytes(mean),
-            rate(picture, service.usage.disk_write_bytes)
+            rate(picture, written)
         ),
         culprit: Some(Culprit::of(leader, weight)),
         files: path.into_iter().collect(),
