@@ -22,6 +22,9 @@ pub const SCENARIOS: &[Scenario] = &[
 ];
 
 fn start(context: &Context) -> Result<Workload> {
+    if !cfg!(target_arch = "x86_64") {
+        Skip::because("64-bit programs of this architecture can make no 32-bit system calls")?;
+    }
     let file = context.dir().join("file");
     Workload::start(context, &["compat", "--file", plain(&file)?])
 }
