@@ -242,12 +242,20 @@ fn ruled_out(picture: &Picture, culprit: Option<u32>, cause: &str) -> Vec<String
         if work.entry.application || work.entry.cause == cause || is_always_there {
             continue;
         }
-        lines.push(format!(
-            "{}: there ({}), but does {:.1} % of all disk I/O",
-            work.entry.title,
-            work.signs.first().map(String::as_str).unwrap_or_default(),
-            100.0 * share
-        ));
+        let sign = work.signs.first().map(String::as_str).unwrap_or_default();
+        let title = &work.entry.title;
+        match (work.members.is_empty(), picture.coverage()) {
+            (false, _) => lines.push(format!(
+                "{title}: there ({sign}), but does {:.1} % of all disk I/O",
+                100.0 * share
+            )),
+            // What the kernel does itself is what processes do not explain.
+            (true, Some(explained)) if culprit.is_some() => lines.push(format!(
+                "{title}: there ({sign}), but processes explain {:.0} % of what the devices do",
+                100.0 * explained
+            )),
+            (true, _) => {}
+        }
     }
     let is_culprit = |service: &&Service| {
         service
