@@ -70,7 +70,7 @@ impl Fold {
 
     /// Takes in what a thread did with a file.
     pub fn io(&mut self, io: Io) {
-        if io.lower || !self.config.names.admits(&io.thread, io.path.as_deref()) {
+        if io.lower || !self.config.paths.admits(&io.thread, io.path.as_deref()) {
             return;
         }
         let files = self.files.entry(io.thread.pid).or_default();
@@ -194,6 +194,7 @@ fn sums(rows: impl Iterator<Item = Row>, by: By) -> Vec<Row> {
         };
         let Some(sum) = sums.get_mut(&group) else {
             let row = Row {
+                is_sum: true,
                 group: group.clone(),
                 ..row
             };
@@ -208,7 +209,7 @@ fn sums(rows: impl Iterator<Item = Row>, by: By) -> Vec<Row> {
         }
         if let Some((waited, total)) = row.proc.io_wait_ns {
             let sum = sum.proc.io_wait_ns.get_or_insert_default();
-            *sum = (sum.0 + waited, sum.1 + total);
+            *sum = (sum.0.saturating_add(waited), sum.1.saturating_add(total));
         }
     }
     sums.into_values().collect()
