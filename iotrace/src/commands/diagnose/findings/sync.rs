@@ -2,7 +2,7 @@
 
 use super::{Culprit, Finding, SHARE, percent, rate, shown};
 use crate::{
-    commands::diagnose::picture::{Picture, share},
+    commands::diagnose::picture::{Picture, share, total},
     output::units,
 };
 
@@ -14,7 +14,7 @@ const SMALL: u64 = 128 * 1024;
 /// Those who wait most often.
 pub fn find(picture: &Picture) -> Option<Finding> {
     let syncs = |members: &[&crate::commands::diagnose::evidence::Process]| -> u64 {
-        members.iter().map(|process| process.syncs).sum()
+        total(members.iter().map(|process| process.syncs))
     };
     let service = picture
         .services
@@ -29,11 +29,8 @@ pub fn find(picture: &Picture) -> Option<Finding> {
         .members
         .iter()
         .max_by_key(|process| (process.syncs, process.pid))?;
-    let all: u64 = picture
-        .services
-        .iter()
-        .map(|service| syncs(&service.members))
-        .sum();
+    let all = picture.services.iter();
+    let all = total(all.map(|service| syncs(&service.members)));
     let weight = share(count, all).min(picture.write_share(service.usage.disk_write_bytes));
     if mean > SMALL || weight < SHARE {
         return None;
