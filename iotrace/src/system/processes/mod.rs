@@ -39,6 +39,8 @@ pub struct Processes {
     exits: Vec<Exit>,
     /// Accounts of children that have ended, which go to their parent when it takes note of that.
     orphans: Vec<Orphan>,
+    /// While it is looked: children of each process, of which no end has been told.
+    children: HashMap<u32, Vec<u32>>,
     round: u64,
 }
 
@@ -73,6 +75,8 @@ struct Known {
     seen: u64,
     told: bool,
     ended: bool,
+    /// What it did has been taken off its parent's already.
+    settled: bool,
 }
 
 impl Processes {
@@ -92,6 +96,7 @@ impl Processes {
             listed: None,
             exits: Vec::new(),
             orphans: Vec::new(),
+            children: HashMap::new(),
             round: 0,
         };
         processes.look(clock, &mut Vec::new());
@@ -133,6 +138,11 @@ impl Processes {
         let listed = self.listed.take();
         let there = listed.unwrap_or_else(|| ids(self.reader.root()));
         self.note_who_is_gone(&there);
+        for ((pid, tid), known) in &self.known {
+            if let (0, false, Some(parent)) = (*tid, known.ended, known.facts.ppid) {
+                self.children.entry(parent).or_default().push(*pid);
+            }
+        }
         for &pid in &there {
             let dir = self.reader.dir(pid);
             let Some(changed) = self.one((pid, 0), &dir, clock, found) else {
@@ -150,6 +160,7 @@ impl Processes {
         }
         // What no parent took over by now, none will: it does not want to know of its children.
         self.orphans.retain(|orphan| !orphan.gone);
+        self.children.clear();
         let round = self.round;
         let there: HashSet<u32> = there.into_iter().collect();
         self.known.retain(|(pid, tid), known| {
@@ -168,10 +179,9 @@ impl Processes {
     fn note_who_is_gone(&mut self, there: &[u32]) {
         let there: HashSet<u32> = there.iter().copied().collect();
         // Nobody told of the end of these; what they did last is with their parents only.
-        let ended = self
-            .known
-            .iter()
-            .filter(|((pid, tid), known)| *tid == 0 && !known.ended && !there.contains(pid));
+        let ended = self.known.iter().filter(|((pid, tid), known)| {
+            *tid == 0 && !known.ended && !known.settled && !there.contains(pid)
+        });
         let orphan = |((pid, _), known): (&Id, &Known)| {
             Some(Orphan {
                 pid: *pid,
@@ -202,6 +212,17 @@ impl Processes {
             interval = own.unwrap_or(interval);
             own.is_none()
         });
+        // Some may have gone since the list was made, before their end was told.
+        for child in self.children.get(&pid).into_iter().flatten() {
+            if let Some(known) = self.known.get_mut(&(*child, 0))
+                && !known.settled
+                && let Some(own) = known.total.and_then(|total| interval.without(&total))
+                && !reader.dir(*child).exists()
+            {
+                interval = own;
+                known.settled = true;
+            }
+        }
         interval
     }
 
@@ -246,6 +267,7 @@ impl Processes {
                 seen: self.round,
                 told: before.told,
                 ended: false,
+                settled: false,
             };
             self.known.insert(id, known);
         }
@@ -339,24 +361,32 @@ impl Processes {
             seen: self.round,
             told: true,
             ended: true,
+            settled: false,
         });
         let before = known.total.unwrap_or(exit.total);
         known.total = Some(exit.total);
         known.ended = true;
         known.seen = self.round;
-        let own = self.without_children(exit.pid, exit.total.since(&before));
+        // What it did last is in its parent's interval, if that has been told with what it did before.
+        let last = match known.settled {
+            true => Usage::default(),
+            false => exit.total.since(&before),
+        };
+        let own = self.without_children(exit.pid, last);
         // Of its children that are still there it has not taken note, nor will it.
         for orphan in &mut self.orphans {
             if orphan.parent == exit.pid {
                 orphan.parent = INIT;
             }
         }
-        self.orphans.push(Orphan {
-            pid: exit.pid,
-            parent: exit.ppid,
-            total: exit.total,
-            gone: false,
-        });
+        if !known.settled {
+            self.orphans.push(Orphan {
+                pid: exit.pid,
+                parent: exit.ppid,
+                total: exit.total,
+                gone: false,
+            });
+        }
         let proc = known.proc(exit.pid, None, own, 0, true);
         // It may still be listed, until its parent has taken note of its end.
         self.known.insert((exit.pid, 0), known);

@@ -401,6 +401,27 @@ fn children_count_once_also_when_nobody_tells_of_ends() {
 }
 
 #[test]
+fn a_child_that_goes_while_it_is_looked_counts_once() {
+    for is_told in [true, false] {
+        let mut watched = Watched::new(&[(10, did(50)), (11, child_of(10, 300))]);
+        watched.processes.list();
+        // Its parent has taken note of its end, of which nobody has told yet.
+        watched.remove(11);
+        watched.put(10, &did(50 + 301 + 1));
+        assert_eq!(watched.told(), [(10, usage(2), false)]);
+        if is_told {
+            watched.processes.exited(exit(11, 10, usage(301)));
+        }
+        watched.put(10, &did(352 + 400));
+        assert_eq!(
+            watched.told(),
+            [(10, usage(400), false), (11, usage(0), true)]
+        );
+        assert_eq!(watched.told(), []);
+    }
+}
+
+#[test]
 fn a_child_whose_parent_ended_first_goes_to_init() {
     let mut watched = Watched::new(&[(1, did(0)), (10, did(50)), (11, child_of(10, 3))]);
     watched.processes.exited(exit(10, 1, usage(50)));
