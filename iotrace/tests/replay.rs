@@ -598,7 +598,10 @@ fn procs_with_files() {
     }
     events.splice(0..0, [io(Some(path(b"/tmp/other")), [1, 0, 1, 0]), file]);
     let printed = [
-        print("iotrace procs --files -n server", events.clone()),
+        print(
+            "iotrace procs --files -n server --path /srv/*",
+            events.clone(),
+        ),
         print("iotrace procs --files -n server --json", events),
     ];
     insta::assert_snapshot!(printed.join("\n\n"));

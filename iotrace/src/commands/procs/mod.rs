@@ -148,12 +148,17 @@ impl View for Procs {
             Event::Device(device) => self.fold.device(device),
             Event::System(system) => self.system = Some(system),
             Event::Work(work) => self.works.push(work),
-            Event::Io(io) if self.config.files && self.config.json => {
-                if self.config.paths.admits(&io.thread, io.path.as_deref()) {
+            Event::Io(io)
+                if self.config.files
+                    && !io.lower
+                    && self.config.paths.admits(&io.thread, io.path.as_deref()) =>
+            {
+                if self.config.json {
                     self.ios.push(io);
+                } else {
+                    self.fold.io(io);
                 }
             }
-            Event::Io(io) if self.config.files => self.fold.io(io),
             Event::Tick(tick) => self.tick(&tick, out),
             _ => {}
         }

@@ -343,7 +343,7 @@ fn io(pid: u32, ino: u64, path: &'static str, read_bytes: u64) -> Io {
 
 #[test]
 fn files_stand_below_their_process_busiest_first() {
-    let mut fold = Fold::new(config("--files --path /srv/*"), Users::default());
+    let mut fold = Fold::new(config("--files"), Users::default());
     fold.proc(proc(1, usage(1, 0, 0), usage(1, 0, 0)));
     for file in [
         io(1, 1, "/srv/a", 1),
@@ -351,7 +351,6 @@ fn files_stand_below_their_process_busiest_first() {
         io(1, 1, "/srv/a", 8),
         io(1, 3, "/srv/c", 2),
         io(1, 4, "/srv/d", 3),
-        io(1, 5, "/tmp/e", 90),
         io(2, 6, "/srv/f", 90),
     ] {
         fold.io(file);
