@@ -1,7 +1,7 @@
 //! The documents agree with the program.
 
 use iotrace::{
-    commands::{END_FIELDS, HEADER_FIELDS, churn, doctor, events, opens, top},
+    commands::{END_FIELDS, HEADER_FIELDS, churn, diagnose, doctor, events, opens, procs, top},
     output::ndjson::Field,
 };
 
@@ -33,6 +33,12 @@ fn events_lists_every_field() {
         section("`life`", churn::LIFE_FIELDS),
         section("`churn`", churn::CHURN_FIELDS),
         section("`tick` of `churn`", churn::TICK_FIELDS),
+        section("`proc`", procs::PROC_FIELDS),
+        section("`device`", procs::DEVICE_FIELDS),
+        section("`system`", procs::SYSTEM_FIELDS),
+        section("`work`", procs::WORK_FIELDS),
+        section("`tick` of `procs`", procs::TICK_FIELDS),
+        section("`verdict`", diagnose::VERDICT_FIELDS),
         section("`end`", END_FIELDS),
         section("`check`", doctor::CHECK_FIELDS),
         section("`doctor`", doctor::DOCTOR_FIELDS),

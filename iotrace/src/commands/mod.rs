@@ -97,7 +97,7 @@ pub const HEADER_FIELDS: &[Field<Header>] = &[
     },
     Field {
         name: "backend",
-        doc: "how the kernel is traced: `fentry`, `kprobe` or `syscall`",
+        doc: "how the kernel is traced: `fentry`, `kprobe` or `syscall`; `none` where nothing is loaded (`--no-bpf`, or because it could not be)",
         put: |header, slot| slot.text(header.backend.as_bytes()),
     },
     Field {

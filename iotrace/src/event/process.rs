@@ -122,6 +122,11 @@ impl Usage {
         self.disk_read_bytes.saturating_add(net)
     }
 
+    /// Calls in both directions.
+    pub fn syscalls(&self) -> u64 {
+        self.read_syscalls.saturating_add(self.write_syscalls)
+    }
+
     /// Whether there is anything.
     pub fn is_any(&self) -> bool {
         *self != Self::default()

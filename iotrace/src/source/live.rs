@@ -170,6 +170,9 @@ impl Live {
         self.clock = Clock::new();
         let (now, time) = (Instant::now(), self.clock.now());
         let mut interval = Interval::default();
+        if let Some(survey) = &mut self.survey {
+            survey.list();
+        }
         if self.counting {
             interval = self.counters.take()?;
             // Names of this interval's files are in the ring by now.

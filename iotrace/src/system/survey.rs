@@ -47,6 +47,12 @@ impl Survey {
         }
     }
 
+    /// Takes note of the processes that are there. To be called before the ends of others are asked
+    /// for: else one might be missed without its end being known.
+    pub fn list(&mut self) {
+        self.processes.list();
+    }
+
     /// A process has ended.
     pub fn exited(&mut self, exit: Exit) {
         if self.hears_exits {

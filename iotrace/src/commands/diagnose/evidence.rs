@@ -158,9 +158,10 @@ impl Evidence {
             }
             Event::Each(each) if each.operation == Operation::Sync => {
                 let (pid, comm) = (each.thread.pid, each.thread.comm);
-                self.process(pid, &comm).syncs += each.count;
+                let process = self.process(pid, &comm);
+                process.syncs = process.syncs.saturating_add(each.count);
                 if let Some(file) = self.file(pid, each.file, each.file_type, each.path) {
-                    file.syncs += each.count;
+                    file.syncs = file.syncs.saturating_add(each.count);
                 }
             }
             Event::Change(change) => self.change(change),
@@ -170,7 +171,7 @@ impl Evidence {
     }
 
     fn tick(&mut self, tick: &Tick) {
-        self.watched_ns += tick.interval_ns;
+        self.watched_ns = self.watched_ns.saturating_add(tick.interval_ns);
         self.lost += &tick.lost;
         // What files became is summed up by pattern.
         self.lives.tick(Some(tick.time));
@@ -238,7 +239,8 @@ impl Evidence {
             process.usage += accounts.interval;
             process.total = accounts.total;
         }
-        process.waited_ns += proc.io_wait_ns.map_or(0, |(waited, _)| waited);
+        let waited = proc.io_wait_ns.map_or(0, |(waited, _)| waited);
+        process.waited_ns = process.waited_ns.saturating_add(waited);
     }
 
     fn device(&mut self, device: Device) {

@@ -107,7 +107,7 @@ impl<'a> Picture<'a> {
         const BYTES: f64 = 512.0 * 1024.0;
         const OPERATIONS: f64 = 30.0;
         const BUSY: f64 = 0.05;
-        let operations = self.devices.reads + self.devices.writes;
+        let operations = self.devices.reads.saturating_add(self.devices.writes);
         self.rate(self.disk_bytes()) < BYTES
             && self.rate(operations) < OPERATIONS
             && self.busiest.is_none_or(|(_, busy)| busy < BUSY)
@@ -150,6 +150,11 @@ impl<'a> Picture<'a> {
         let all = self.devices.bytes();
         (all >= LEAST).then(|| share(reads.saturating_add(writes), all))
     }
+}
+
+/// A sum that stops at the largest number: a recording may hold any.
+pub fn total(numbers: impl Iterator<Item = u64>) -> u64 {
+    numbers.fold(0, u64::saturating_add)
 }
 
 /// A part of a whole, 0 to 1; none of nothing.

@@ -1,5 +1,9 @@
 //! The verdict for people.
 
+use std::borrow::Cow;
+
+use unicode_width::{UnicodeWidthChar as _, UnicodeWidthStr as _};
+
 use super::verdict::Verdict;
 use crate::output::{sanitize, units};
 
@@ -35,20 +39,17 @@ impl Lines<'_> {
         for item in items {
             let mut line = format!("{title:<INDENT$}");
             title = "";
-            let mut used = 0;
-            for word in sanitize::text(item.as_bytes()).split(' ') {
-                let length = word.chars().count();
-                if used > 0 && INDENT + used + 1 + length > self.width {
+            let mut is_empty = true;
+            for word in safe(item).split(' ') {
+                if !is_empty && line.width() + 1 + word.width() > self.width {
                     self.put(&line);
                     // Further lines of an item stand a little to the right.
                     line = " ".repeat(INDENT + 2);
-                    used = 2;
-                } else if used > 0 {
+                } else if !is_empty {
                     line.push(' ');
-                    used += 1;
                 }
-                line.push_str(word);
-                used += length;
+                is_empty = false;
+                self.word(&mut line, word);
             }
             self.put(&line);
         }
@@ -57,8 +58,33 @@ impl Lines<'_> {
         }
     }
 
+    /// A word, in parts where it is longer than a line.
+    fn word(&mut self, line: &mut String, word: &str) {
+        let mut used = line.width();
+        for character in word.chars() {
+            let cells = character.width().unwrap_or(0);
+            if used + cells > self.width {
+                self.put(line);
+                *line = " ".repeat(INDENT + 2);
+                used = INDENT + 2;
+            }
+            line.push(character);
+            used += cells;
+        }
+    }
+
     fn put(&mut self, line: &str) {
         self.out.extend_from_slice(line.trim_end().as_bytes());
         self.out.push(b'\n');
+    }
+}
+
+/// Names in it have been escaped already; what has not, such as the words of a catalogue or a
+/// recording, is here.
+fn safe(item: &str) -> Cow<'_, str> {
+    if item.chars().any(sanitize::is_unsafe) {
+        sanitize::text(item.as_bytes())
+    } else {
+        item.into()
     }
 }

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use super::{
     findings::{self, Culprit, Finding, SHARE},
-    picture::{Picture, Service},
+    picture::{Picture, Service, total},
 };
 use crate::{event::Time, output::units};
 
@@ -172,7 +172,7 @@ fn devices(picture: &Picture) -> Vec<String> {
             device.name,
             rate(work.read_bytes),
             rate(work.write_bytes),
-            picture.rate(work.reads + work.writes),
+            picture.rate(work.reads.saturating_add(work.writes)),
             100.0 * work.busy_ns as f64 / evidence.watched_ns.max(1) as f64
         ));
     }
@@ -212,11 +212,8 @@ fn line(picture: &Picture, service: &Service) -> String {
         many => format!(", with {} more", many - 1),
     };
     let rate = |bytes| units::bytes(picture.rate(bytes).round() as u64);
-    let moved: u64 = service
-        .members
-        .iter()
-        .map(|process| process.counts.bytes())
-        .sum();
+    let members = service.members.iter();
+    let moved = total(members.map(|process| process.counts.bytes()));
     let mut text = format!(
         "{}{of_many}: {}/s read from storage, {}/s written, {:.1} % of all disk I/O",
         service.leader.title(),
@@ -275,9 +272,7 @@ fn ruled_out(picture: &Picture, culprit: Option<u32>, cause: &str) -> Vec<String
     // Those who look busy: by what they move, wherever it goes.
     let moved = |service: &Service| -> u64 {
         let moved = service.members.iter().map(|process| process.counts.bytes());
-        moved
-            .sum::<u64>()
-            .saturating_add(service.usage.disk_bytes())
+        total(moved).saturating_add(service.usage.disk_bytes())
     };
     others.retain(|service| moved(service) > 0);
     others.sort_by_key(|service| std::cmp::Reverse(moved(service)));

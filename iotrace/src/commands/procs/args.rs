@@ -179,8 +179,10 @@ pub struct Config {
     pub pid: Option<u32>,
     /// Only this user.
     pub uid: Option<u32>,
-    /// Filters by name.
+    /// Filters of processes, by name.
     pub names: NameFilter,
+    /// Filters of files. Threads may have other names than their process.
+    pub paths: NameFilter,
 }
 
 impl ProcsArgs {
@@ -226,6 +228,7 @@ impl ProcsArgs {
         if self.files && self.by != By::Process {
             return Err(usage("--files and --by exclude each other".to_owned()));
         }
+        let names = self.trace().names()?;
         Ok(Config {
             rows: self.rows.map(|rows| rows as usize),
             count: self.count,
@@ -238,7 +241,11 @@ impl ProcsArgs {
             clear: screen.terminal && !self.noclear && !self.json,
             pid: self.pid,
             uid: self.uid,
-            names: self.trace().names()?,
+            paths: NameFilter {
+                comm: None,
+                ..names.clone()
+            },
+            names,
         })
     }
 }

@@ -36,7 +36,7 @@ fn accounts(row: &Row, value: fn(&Accounts) -> u64, slot: Slot<'_>) {
 
 /// What a process is; of a sum of them nothing.
 fn facts(row: &Row) -> Option<&Facts> {
-    row.group.is_none().then_some(&*row.proc.facts)
+    (!row.is_sum).then_some(&*row.proc.facts)
 }
 
 fn container(row: &Row) -> Option<&Container> {
@@ -83,7 +83,7 @@ pub const PROC_FIELDS: &[Field<Row>] = &[
     }),
     field!(
         "group",
-        "with --by, the user, container or unit that is summed here",
+        "with --by, the user, container or unit that is summed here; absent of processes that belong to none",
         |row, slot| {
             text(row.group.as_deref().map(str::as_bytes), slot);
         }
@@ -92,7 +92,7 @@ pub const PROC_FIELDS: &[Field<Row>] = &[
         "processes",
         "processes that are summed here; absent of one",
         |row, slot| {
-            put(row.group.is_some().then_some(row.processes), slot);
+            put(row.is_sum.then_some(row.processes), slot);
         }
     ),
     field!("comm", "name of the process, or thread", |row, slot| {

@@ -14,6 +14,9 @@ use crate::{
 /// Files that are shown below a process.
 const FILES: usize = 3;
 
+/// What a process did with its files.
+type Files = HashMap<FileId, (Option<Arc<FilePath>>, Counts)>;
+
 /// The started interval, and the processes that are there.
 pub struct Fold {
     by: By,
@@ -24,7 +27,7 @@ pub struct Fold {
     there: HashMap<(u32, u32), Proc>,
     changed: Vec<Proc>,
     devices: Vec<Device>,
-    files: HashMap<u32, HashMap<FileId, (Option<Arc<FilePath>>, Counts)>>,
+    files: HashMap<u32, Files>,
 }
 
 impl Fold {
@@ -68,11 +71,8 @@ impl Fold {
         self.devices.push(device);
     }
 
-    /// Takes in what a thread did with a file.
+    /// Takes in what a thread did with a file that is to be shown.
     pub fn io(&mut self, io: Io) {
-        if io.lower || !self.config.names.admits(&io.thread, io.path.as_deref()) {
-            return;
-        }
         let files = self.files.entry(io.thread.pid).or_default();
         let file = files.entry(io.file).or_default();
         file.0 = file.0.take().or(io.path);
@@ -194,6 +194,7 @@ fn sums(rows: impl Iterator<Item = Row>, by: By) -> Vec<Row> {
         };
         let Some(sum) = sums.get_mut(&group) else {
             let row = Row {
+                is_sum: true,
                 group: group.clone(),
                 ..row
             };
@@ -208,7 +209,7 @@ fn sums(rows: impl Iterator<Item = Row>, by: By) -> Vec<Row> {
         }
         if let Some((waited, total)) = row.proc.io_wait_ns {
             let sum = sum.proc.io_wait_ns.get_or_insert_default();
-            *sum = (sum.0 + waited, sum.1 + total);
+            *sum = (sum.0.saturating_add(waited), sum.1.saturating_add(total));
         }
     }
     sums.into_values().collect()

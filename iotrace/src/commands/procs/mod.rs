@@ -7,7 +7,7 @@ mod rows;
 #[cfg(test)]
 mod tests;
 
-use std::io;
+use std::{collections::HashSet, io};
 
 pub use args::{By, Config, ProcsArgs, Sort};
 pub use fields::{DEVICE_FIELDS, PROC_FIELDS, SYSTEM_FIELDS, TICK_FIELDS, WORK_FIELDS};
@@ -76,7 +76,8 @@ impl Procs {
         }
         buffer.extend_from_slice(head.as_bytes());
         if self.config.by == By::Device {
-            let shown = &devices[..devices.len().min(room)];
+            let most = room.min(limit.unwrap_or(usize::MAX));
+            let shown = &devices[..devices.len().min(most)];
             let mut table = Table::new(rows::OF_DEVICES, width);
             table.fit(shown);
             table.titles(buffer);
@@ -112,7 +113,11 @@ impl Procs {
         for row in rows {
             ndjson::write(buffer, "proc", PROC_FIELDS, row);
         }
-        for io in std::mem::take(&mut self.ios) {
+        // Of those processes that were asked for.
+        let shown: HashSet<u32> = rows.iter().map(|row| row.proc.pid).collect();
+        let is_any = self.config.names.comm.is_none();
+        let ios = std::mem::take(&mut self.ios).into_iter();
+        for io in ios.filter(|io| is_any || shown.contains(&io.thread.pid)) {
             let row = top::Row {
                 time,
                 ..top::Row::of(io)
@@ -149,8 +154,17 @@ impl View for Procs {
             Event::Device(device) => self.fold.device(device),
             Event::System(system) => self.system = Some(system),
             Event::Work(work) => self.works.push(work),
-            Event::Io(io) if self.config.files && self.config.json => self.ios.push(io),
-            Event::Io(io) if self.config.files => self.fold.io(io),
+            Event::Io(io)
+                if self.config.files
+                    && !io.lower
+                    && self.config.paths.admits(&io.thread, io.path.as_deref()) =>
+            {
+                if self.config.json {
+                    self.ios.push(io);
+                } else {
+                    self.fold.io(io);
+                }
+            }
             Event::Tick(tick) => self.tick(&tick, out),
             _ => {}
         }

@@ -27,7 +27,9 @@ pub struct Row {
     pub proc: Proc,
     /// Name of its user, when known.
     pub user: Option<String>,
-    /// What is summed here, if anything.
+    /// It is a sum of processes.
+    pub is_sum: bool,
+    /// What is summed here; `None` also of a sum of those that belong nowhere.
     pub group: Option<String>,
     /// Processes that are summed here.
     pub processes: u64,
@@ -43,6 +45,7 @@ impl Row {
             interval_ns,
             proc,
             user: None,
+            is_sum: false,
             group: None,
             processes: 1,
             files: Vec::new(),
@@ -163,13 +166,12 @@ const WAIT: Column<Row> = column!("WAIT", 5, Right, spare 3, |row, cell| {
     }
 });
 const CALLS: Column<Row> = accounts!("CALLS/s", spare 6, |row, accounts| {
-    let calls = accounts.interval.read_syscalls + accounts.interval.write_syscalls;
+    let calls = accounts.interval.syscalls();
     format!("{:.0}", per_second(row, calls))
 });
 const MEAN: Column<Row> = accounts!("MEAN", spare 7, |_, accounts| {
     let usage = &accounts.interval;
-    let calls = usage.read_syscalls + usage.write_syscalls;
-    match usage.read_call_bytes.saturating_add(usage.write_call_bytes).checked_div(calls) {
+    match usage.read_call_bytes.saturating_add(usage.write_call_bytes).checked_div(usage.syscalls()) {
         Some(mean) => units::bytes(mean),
         None => "-".to_owned(),
     }

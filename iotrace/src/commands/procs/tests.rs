@@ -1,1 +1,403 @@
+//! The fold alone: sums, order, limits, filters.
 
+use std::sync::Arc;
+
+use bytes::Bytes;
+use clap::Parser as _;
+
+use super::{
+    args::Config,
+    fold::Fold,
+    rows::{self, Row, TickRow},
+};
+use crate::{
+    cli::{Cli, Command},
+    error::Error,
+    event::{
+        Accounts, Container, Counts, Device, DeviceKind, DeviceWork, Facts, FileId, FilePath,
+        FileType, Io, Proc, Thread, Tick, Usage,
+    },
+    output::{Screen, ndjson},
+    system::users::Users,
+};
+
+fn parsed(arguments: &str) -> Result<Config, Error> {
+    let words = ["iotrace", "procs"];
+    let words = words.into_iter().chain(arguments.split_whitespace());
+    match Cli::try_parse_from(words).expect("a command line").command {
+        Command::Procs(args) => args.config(Screen::default()),
+        _ => panic!("another command"),
+    }
+}
+
+fn config(arguments: &str) -> Config {
+    parsed(arguments).expect("a config")
+}
+
+fn usage(read: u64, written: u64, cancelled: u64) -> Usage {
+    Usage {
+        disk_read_bytes: read,
+        disk_write_bytes: written,
+        cancelled_write_bytes: cancelled,
+        read_syscalls: 1,
+        read_call_bytes: 100,
+        ..Usage::default()
+    }
+}
+
+fn proc(pid: u32, interval: Usage, total: Usage) -> Proc {
+    Proc {
+        pid,
+        tid: None,
+        facts: Arc::new(Facts {
+            uid: Some(1000 + pid % 2),
+            comm: Bytes::from(format!("p{pid}")),
+            unit: Some("app.service".to_owned()),
+            ..Facts::default()
+        }),
+        accounts: Some(Accounts { interval, total }),
+        io_wait_ns: Some((u64::from(pid), 1000)),
+        threads: Some(1),
+        ended: false,
+    }
+}
+
+fn idle(pid: u32) -> Proc {
+    Proc {
+        accounts: Some(Accounts::default()),
+        io_wait_ns: Some((0, 0)),
+        ..proc(pid, Usage::default(), Usage::default())
+    }
+}
+
+fn with_facts(proc: Proc, change: impl FnOnce(&mut Facts)) -> Proc {
+    let mut facts = (*proc.facts).clone();
+    change(&mut facts);
+    Proc {
+        facts: Arc::new(facts),
+        ..proc
+    }
+}
+
+fn procs() -> Vec<Proc> {
+    vec![
+        proc(1, usage(300, 0, 0), usage(300, 0, 0)),
+        proc(2, usage(0, 200, 190), usage(0, 900, 890)),
+        proc(3, usage(1, 50, 60), usage(5000, 50, 60)),
+        proc(4, usage(100, 199, 0), usage(100, 199, 0)),
+        idle(5),
+    ]
+}
+
+fn fold(arguments: &str, procs: Vec<Proc>) -> (Vec<Row>, TickRow) {
+    let mut fold = Fold::new(config(arguments), Users::default());
+    procs.into_iter().for_each(|proc| fold.proc(proc));
+    fold.end(&Tick::default(), config(arguments).rows)
+}
+
+fn pids(rows: &[Row]) -> Vec<u32> {
+    rows.iter().map(|row| row.proc.pid).collect()
+}
+
+#[test]
+fn rows_are_in_the_order_that_was_asked_for() {
+    let order = |sort: &str| pids(&fold(&format!("-s {sort}"), procs()).0);
+    assert_eq!(order("all"), [1, 4, 2, 3]);
+    assert_eq!(order("rbytes"), [1, 4, 3, 2]);
+    assert_eq!(order("wbytes"), [2, 4, 3, 1]);
+    assert_eq!(order("cancelled"), [2, 3, 1, 4]);
+    assert_eq!(order("wait"), [4, 3, 2, 1]);
+    // What was dropped does not count; those that do nothing do.
+    assert_eq!(order("total"), [3, 1, 4, 2, 5]);
+}
+
+#[test]
+fn equals_stand_by_their_number() {
+    let equals = [7, 3, 9].map(|pid| proc(pid, usage(1, 1, 0), usage(1, 1, 0)));
+    assert_eq!(pids(&fold("", equals.to_vec()).0), [3, 7, 9]);
+}
+
+#[test]
+fn the_sums_are_those_of_all_whatever_is_shown() {
+    let (rows, tick) = fold("-r 2", procs());
+    assert_eq!(rows.len(), 2);
+    assert_eq!(tick.rows, 4);
+    let Usage {
+        disk_read_bytes,
+        disk_write_bytes,
+        cancelled_write_bytes,
+        ..
+    } = tick.total;
+    assert_eq!(
+        (disk_read_bytes, disk_write_bytes, cancelled_write_bytes),
+        (401, 449, 250)
+    );
+}
+
+#[test]
+fn who_only_waits_is_shown_too() {
+    let waiting = Proc {
+        io_wait_ns: Some((1, 1)),
+        ..idle(6)
+    };
+    assert_eq!(pids(&fold("", vec![waiting, idle(7)]).0), [6]);
+}
+
+#[test]
+fn filters_leave_out_of_rows_and_sums() {
+    let of = |arguments: &str| {
+        let (rows, tick) = fold(arguments, procs());
+        (pids(&rows), tick.total.disk_read_bytes)
+    };
+    assert_eq!(of("-p 4"), (vec![4], 100));
+    assert_eq!(of("-u 1001"), (vec![1, 3], 301));
+    assert_eq!(of("-n p3"), (vec![3], 1));
+    assert_eq!(of("-n cat"), (vec![], 0));
+}
+
+#[test]
+fn processes_that_are_not_told_of_again_are_there_until_they_end() {
+    let config = config("-a");
+    let mut fold = Fold::new(config, Users::default());
+    let tick = Tick::default();
+    procs().into_iter().for_each(|proc| fold.proc(proc));
+    assert_eq!(fold.end(&tick, None).0.len(), 5);
+    let (rows, sums) = fold.end(&tick, None);
+    assert_eq!(pids(&rows), [1, 2, 3, 4, 5]);
+    assert_eq!(sums.total, Usage::default());
+    assert!(rows.iter().all(|row| !row.accounts().interval.is_any()));
+    assert_eq!(rows[2].accounts().total, usage(5000, 50, 60));
+    assert!(rows.iter().all(|row| row.waited_ns() == 0));
+    fold.proc(Proc {
+        ended: true,
+        ..proc(3, usage(9, 0, 0), usage(5009, 50, 60))
+    });
+    let (rows, _) = fold.end(&tick, None);
+    assert_eq!(pids(&rows), [3, 1, 2, 4, 5]);
+    assert!(rows[0].proc.ended);
+    assert_eq!(pids(&fold.end(&tick, None).0), [1, 2, 4, 5]);
+}
+
+#[test]
+fn without_all_nobody_is_remembered() {
+    let mut fold = Fold::new(config(""), Users::default());
+    procs().into_iter().for_each(|proc| fold.proc(proc));
+    fold.end(&Tick::default(), None);
+    assert!(fold.end(&Tick::default(), None).0.is_empty());
+}
+
+#[test]
+fn what_ended_is_a_row_with_what_it_did_last() {
+    let ended = Proc {
+        ended: true,
+        threads: None,
+        ..proc(8, usage(10, 0, 0), usage(70, 0, 0))
+    };
+    let (rows, _) = fold("", vec![ended]);
+    assert!(rows[0].proc.ended);
+    assert_eq!(rows[0].accounts().interval.disk_read_bytes, 10);
+}
+
+#[test]
+fn of_whom_nothing_may_be_known_is_shown_when_all_are() {
+    let secret = Proc {
+        accounts: None,
+        io_wait_ns: None,
+        ..idle(6)
+    };
+    assert!(fold("", vec![secret.clone()]).0.is_empty());
+    let (rows, _) = fold("-a", vec![secret]);
+    assert_eq!(rows[0].proc.accounts, None);
+}
+
+#[test]
+fn users_are_summed_by_name() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let path = dir.path().join("passwd");
+    std::fs::write(&path, "alice:x:1001:1:::\n").expect("a file");
+    let mut fold = Fold::new(config("--by user"), Users::read(&path));
+    procs().into_iter().for_each(|proc| fold.proc(proc));
+    fold.proc(with_facts(
+        proc(10, usage(1, 0, 0), usage(1, 0, 0)),
+        |facts| {
+            facts.uid = None;
+        },
+    ));
+    let (rows, tick) = fold.end(&Tick::default(), None);
+    let sums: Vec<_> = rows
+        .iter()
+        .map(|row| {
+            let read = row.accounts().interval.disk_read_bytes;
+            (row.group.as_deref(), row.processes, read, row.waited_ns())
+        })
+        .collect();
+    assert_eq!(
+        sums,
+        [
+            (Some("1000"), 2, 100, 6),
+            (Some("alice"), 2, 301, 4),
+            (None, 1, 1, 10),
+        ]
+    );
+    assert_eq!(rows[1].accounts().total.disk_read_bytes, 5300);
+    assert_eq!(tick.rows, 3);
+    // Nor is the sum of those who belong nowhere one of them.
+    assert!(rows.iter().all(|row| row.is_sum));
+    let mut record = Vec::new();
+    ndjson::write(&mut record, "proc", super::PROC_FIELDS, &rows[2]);
+    let record = String::from_utf8(record).expect("UTF-8");
+    assert!(!record.contains("\"pid\""), "{record}");
+    assert!(record.contains("\"processes\":1,"), "{record}");
+}
+
+#[test]
+fn a_container_comes_before_its_unit() {
+    let container = |pod: Option<&str>| Container {
+        runtime: "docker".to_owned(),
+        id: "0123456789ab".to_owned(),
+        pod: pod.map(str::to_owned),
+    };
+    let mut all = procs();
+    all[0] = with_facts(all[0].clone(), |facts| {
+        facts.container = Some(container(None))
+    });
+    all[1] = with_facts(all[1].clone(), |facts| {
+        facts.container = Some(container(Some("u-1")));
+    });
+    all[2] = with_facts(all[2].clone(), |facts| facts.unit = None);
+    let (rows, _) = fold("--by container", all);
+    let groups: Vec<_> = rows.iter().map(|row| row.group.as_deref()).collect();
+    assert_eq!(
+        groups,
+        [
+            Some("docker/0123456789ab"),
+            Some("app.service"),
+            Some("docker/0123456789ab (pod u-1)"),
+            None,
+        ]
+    );
+}
+
+#[test]
+fn threads_are_instead_of_processes() {
+    let thread = Proc {
+        tid: Some(11),
+        ..proc(1, usage(300, 0, 0), usage(300, 0, 0))
+    };
+    let all = [procs(), vec![thread]].concat();
+    assert_eq!(fold("", all.clone()).0.len(), 4);
+    let (rows, tick) = fold("-t", all);
+    assert_eq!(rows[0].proc.tid, Some(11));
+    assert_eq!((rows.len(), tick.total.disk_read_bytes), (1, 300));
+    assert!(parsed("-t --by user").is_err());
+    assert!(parsed("--files --by user").is_err());
+}
+
+#[test]
+fn the_largest_numbers_stay_what_they_are() {
+    let most = Usage {
+        disk_read_bytes: u64::MAX,
+        disk_write_bytes: u64::MAX,
+        cancelled_write_bytes: u64::MAX,
+        read_syscalls: u64::MAX,
+        write_syscalls: u64::MAX,
+        read_call_bytes: u64::MAX,
+        write_call_bytes: u64::MAX,
+    };
+    let all = [1, 2].map(|pid| Proc {
+        io_wait_ns: Some((u64::MAX, u64::MAX)),
+        ..proc(pid, most, most)
+    });
+    let (rows, tick) = fold("--by container", all.to_vec());
+    assert_eq!(rows[0].accounts().total, most);
+    assert_eq!(tick.total, most);
+}
+
+fn io(pid: u32, ino: u64, path: &'static str, read_bytes: u64) -> Io {
+    Io {
+        thread: Thread {
+            pid,
+            tid: pid,
+            uid: 0,
+            comm: Bytes::from_static(b"p"),
+        },
+        file: FileId {
+            major: 8,
+            minor: 1,
+            ino,
+            generation: 0,
+        },
+        file_type: FileType::Regular,
+        path: Some(Arc::new(FilePath {
+            bytes: Bytes::from_static(path.as_bytes()),
+            ..FilePath::default()
+        })),
+        lower: false,
+        counts: Counts {
+            reads: 1,
+            read_bytes,
+            ..Counts::default()
+        },
+    }
+}
+
+#[test]
+fn files_stand_below_their_process_busiest_first() {
+    let mut fold = Fold::new(config("--files"), Users::default());
+    fold.proc(proc(1, usage(1, 0, 0), usage(1, 0, 0)));
+    for file in [
+        io(1, 1, "/srv/a", 1),
+        io(1, 2, "/srv/b", 5),
+        io(1, 1, "/srv/a", 8),
+        io(1, 3, "/srv/c", 2),
+        io(1, 4, "/srv/d", 3),
+        io(2, 6, "/srv/f", 90),
+    ] {
+        fold.io(file);
+    }
+    let (rows, _) = fold.end(&Tick::default(), None);
+    let files = rows[0].files.iter().map(|(path, counts)| {
+        let path = path.as_deref().map(|path| &path.bytes[..]);
+        (path.expect("a path"), counts.read_bytes)
+    });
+    let files: Vec<_> = files.collect();
+    assert_eq!(files, [(&b"/srv/a"[..], 9), (b"/srv/b", 5), (b"/srv/d", 3)]);
+    // A row with its files is shown whole or not, but for the first.
+    let many = [rows[0].clone(), rows[0].clone(), rows[0].clone()];
+    assert_eq!(rows::fitting(&many, 9).len(), 2);
+    assert_eq!(rows::fitting(&many, 1).len(), 1);
+    assert_eq!(rows::fitting(&[], 1).len(), 0);
+    fold.proc(proc(1, usage(1, 0, 0), usage(1, 0, 0)));
+    let (rows, _) = fold.end(&Tick::default(), None);
+    assert!(rows[0].files.is_empty());
+}
+
+fn device(name: &str, bytes: u64) -> Device {
+    Device {
+        name: name.to_owned(),
+        number: None,
+        kind: DeviceKind::Disk,
+        label: None,
+        below: Vec::new(),
+        work: DeviceWork {
+            read_bytes: bytes,
+            ..DeviceWork::default()
+        },
+    }
+}
+
+#[test]
+fn devices_that_did_something_busiest_first() {
+    let of = |arguments: &str| {
+        let mut fold = Fold::new(config(arguments), Users::default());
+        for (name, bytes) in [("sda", 1), ("sdd", 7), ("sdb", 0), ("sdc", 7)] {
+            fold.device(device(name, bytes));
+        }
+        let devices = fold.devices(&Tick::default());
+        let names: Vec<_> = devices.into_iter().map(|row| row.device.name).collect();
+        (names, fold.devices(&Tick::default()).len())
+    };
+    let all = |names: &[&str]| (names.iter().map(ToString::to_string).collect(), 0);
+    assert_eq!(of("--by device"), all(&["sdc", "sdd", "sda"]));
+    assert_eq!(of("--by device -a"), all(&["sdc", "sdd", "sda", "sdb"]));
+}

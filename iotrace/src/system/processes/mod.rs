@@ -33,10 +33,14 @@ pub struct Processes {
     with_delays: bool,
     tick_ns: u64,
     known: HashMap<Id, Known>,
+    /// Those that were there when the ends of others were asked for.
+    listed: Option<Vec<u32>>,
     /// Processes that have ended since the last look.
     exits: Vec<Exit>,
     /// Accounts of children that have ended, which go to their parent when it takes note of that.
     orphans: Vec<Orphan>,
+    /// While it is looked: children of each process, of which no end has been told.
+    children: HashMap<u32, Vec<u32>>,
     round: u64,
 }
 
@@ -47,8 +51,8 @@ struct Orphan {
     pid: u32,
     parent: u32,
     total: Usage,
-    /// Round in which it was found that its parent has taken note of the end.
-    gone: Option<u64>,
+    /// It is not listed any more: its parent has taken note of the end, or never will.
+    gone: bool,
 }
 
 /// Whose child one is whose parent ends first.
@@ -71,6 +75,8 @@ struct Known {
     seen: u64,
     told: bool,
     ended: bool,
+    /// What it did has been taken off its parent's already.
+    settled: bool,
 }
 
 impl Processes {
@@ -87,8 +93,10 @@ impl Processes {
             with_threads,
             tick_ns: 1_000_000_000 / per_second.unwrap_or(100),
             known: HashMap::new(),
+            listed: None,
             exits: Vec::new(),
             orphans: Vec::new(),
+            children: HashMap::new(),
             round: 0,
         };
         processes.look(clock, &mut Vec::new());
@@ -101,6 +109,12 @@ impl Processes {
     /// Whether the kernel tells how long processes waited for I/O.
     pub fn with_delays(&self) -> bool {
         self.with_delays
+    }
+
+    /// Takes note of who is there, for the next look. Who is not among them has been told to have
+    /// ended, if whoever tells of ends is asked only now.
+    pub fn list(&mut self) {
+        self.listed = Some(ids(self.reader.root()));
     }
 
     /// A process has ended.
@@ -121,9 +135,15 @@ impl Processes {
         for exit in std::mem::take(&mut self.exits) {
             found.push(self.take_leave(exit, clock));
         }
-        let there = ids(self.reader.root());
+        let listed = self.listed.take();
+        let there = listed.unwrap_or_else(|| ids(self.reader.root()));
         self.note_who_is_gone(&there);
-        for pid in there {
+        for ((pid, tid), known) in &self.known {
+            if let (0, false, Some(parent)) = (*tid, known.ended, known.facts.ppid) {
+                self.children.entry(parent).or_default().push(*pid);
+            }
+        }
+        for &pid in &there {
             let dir = self.reader.dir(pid);
             let Some(changed) = self.one((pid, 0), &dir, clock, found) else {
                 continue;
@@ -138,12 +158,14 @@ impl Processes {
                 }
             }
         }
-        let round = self.round;
         // What no parent took over by now, none will: it does not want to know of its children.
-        self.orphans
-            .retain(|orphan| orphan.gone.is_none_or(|gone| gone == round));
+        self.orphans.retain(|orphan| !orphan.gone);
+        self.children.clear();
+        let round = self.round;
+        let there: HashSet<u32> = there.into_iter().collect();
         self.known.retain(|(pid, tid), known| {
-            let is_there = known.seen == round;
+            // Of one that has ended since it was listed, the next look tells.
+            let is_there = known.seen == round || *tid == 0 && there.contains(pid);
             if !is_there && !known.ended && *tid == 0 {
                 // Nobody told what it did since the last look.
                 found.push(known.proc(*pid, None, Usage::default(), 0, true));
@@ -157,22 +179,21 @@ impl Processes {
     fn note_who_is_gone(&mut self, there: &[u32]) {
         let there: HashSet<u32> = there.iter().copied().collect();
         // Nobody told of the end of these; what they did last is with their parents only.
-        let ended = self
-            .known
-            .iter()
-            .filter(|((pid, tid), known)| *tid == 0 && !known.ended && !there.contains(pid));
+        let ended = self.known.iter().filter(|((pid, tid), known)| {
+            *tid == 0 && !known.ended && !known.settled && !there.contains(pid)
+        });
         let orphan = |((pid, _), known): (&Id, &Known)| {
             Some(Orphan {
                 pid: *pid,
                 parent: known.facts.ppid?,
                 total: known.total?,
-                gone: None,
+                gone: true,
             })
         };
         self.orphans.extend(ended.filter_map(orphan));
         for orphan in &mut self.orphans {
             if !there.contains(&orphan.pid) {
-                orphan.gone.get_or_insert(self.round);
+                orphan.gone = true;
             }
             if !there.contains(&orphan.parent) {
                 orphan.parent = INIT;
@@ -186,12 +207,22 @@ impl Processes {
         let reader = &self.reader;
         self.orphans.retain(|orphan| {
             // It may have been gone since the list was made.
-            let is_here =
-                orphan.parent == pid && (orphan.gone.is_some() || !reader.dir(orphan.pid).exists());
+            let is_here = orphan.parent == pid && (orphan.gone || !reader.dir(orphan.pid).exists());
             let own = interval.without(&orphan.total).filter(|_| is_here);
             interval = own.unwrap_or(interval);
             own.is_none()
         });
+        // Some may have gone since the list was made, before their end was told.
+        for child in self.children.get(&pid).into_iter().flatten() {
+            if let Some(known) = self.known.get_mut(&(*child, 0))
+                && !known.settled
+                && let Some(own) = known.total.and_then(|total| interval.without(&total))
+                && !reader.dir(*child).exists()
+            {
+                interval = own;
+                known.settled = true;
+            }
+        }
         interval
     }
 
@@ -236,6 +267,7 @@ impl Processes {
                 seen: self.round,
                 told: before.told,
                 ended: false,
+                settled: false,
             };
             self.known.insert(id, known);
         }
@@ -269,7 +301,8 @@ impl Processes {
             for thread in ids(&dir.join("task")) {
                 let path = dir.join("task").join(thread.to_string()).join("stat");
                 let stat = self.reader.read(&path).ok().and_then(Stat::parse);
-                ticks += stat.map_or(0, |stat| stat.wait_ticks);
+                let more = stat.map_or(0, |stat| stat.wait_ticks);
+                ticks = u64::saturating_add(ticks, more);
             }
         }
         ticks.saturating_mul(self.tick_ns)
@@ -328,6 +361,7 @@ impl Processes {
             seen: self.round,
             told: true,
             ended: true,
+            settled: false,
         });
         if known.facts.comm != exit.comm {
             // It ran another program since it was looked at, of which nothing else is known.
@@ -342,19 +376,26 @@ impl Processes {
         known.total = Some(exit.total);
         known.ended = true;
         known.seen = self.round;
-        // Its own children it has taken note of before, or never will.
+        // What it did last is in its parent's interval, if that has been told with what it did before.
+        let last = match known.settled {
+            true => Usage::default(),
+            false => exit.total.since(&before),
+        };
+        let own = self.without_children(exit.pid, last);
+        // Of its children that are still there it has not taken note, nor will it.
         for orphan in &mut self.orphans {
             if orphan.parent == exit.pid {
-                orphan.gone.get_or_insert(self.round);
+                orphan.parent = INIT;
             }
         }
-        let own = self.without_children(exit.pid, exit.total.since(&before));
-        self.orphans.push(Orphan {
-            pid: exit.pid,
-            parent: exit.ppid,
-            total: exit.total,
-            gone: None,
-        });
+        if !known.settled {
+            self.orphans.push(Orphan {
+                pid: exit.pid,
+                parent: exit.ppid,
+                total: exit.total,
+                gone: false,
+            });
+        }
         let proc = known.proc(exit.pid, None, own, 0, true);
         // It may still be listed, until its parent has taken note of its end.
         self.known.insert((exit.pid, 0), known);

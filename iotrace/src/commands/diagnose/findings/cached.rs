@@ -1,7 +1,7 @@
 //! Much that is read, but not from the disk.
 
 use super::{Culprit, Finding, rate};
-use crate::commands::diagnose::picture::{Picture, share};
+use crate::commands::diagnose::picture::{Picture, share, total};
 
 /// Less in a second nobody asks about.
 const LEAST_RATE: f64 = 20.0 * 1024.0 * 1024.0;
@@ -25,8 +25,7 @@ pub fn find(picture: &Picture) -> Option<Finding> {
     if picture.rate(read) < LEAST_RATE || process.usage.disk_read_bytes > read / 10 {
         return None;
     }
-    let total: u64 = all().map(moved).sum();
-    let weight = share(read, total);
+    let weight = share(read, total(all().map(moved)));
     Some(Finding {
         cause: "cache_reads".to_owned(),
         tier: 3,

@@ -2,7 +2,7 @@
 
 use super::{Culprit, Finding, SHARE, accounts, percent, rate, with_thread};
 use crate::{
-    commands::diagnose::picture::{Picture, share},
+    commands::diagnose::picture::{Picture, share, total},
     output::{sanitize, units},
 };
 
@@ -35,7 +35,7 @@ pub fn find(picture: &Picture) -> Option<Finding> {
             .creator()
             .is_some_and(|thread| thread.pid == process.pid)
     });
-    let written: u64 = patterns.iter().map(|pattern| pattern.write_bytes).sum();
+    let written = total(patterns.iter().map(|pattern| pattern.write_bytes));
     let created: u64 = patterns.iter().map(|pattern| pattern.created).sum();
     let deleted: u64 = patterns.iter().map(|pattern| pattern.deleted).sum();
     // Small files cost by their number: then its part of all names that change counts.

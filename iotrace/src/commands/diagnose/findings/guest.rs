@@ -15,7 +15,7 @@ pub fn find(picture: &Picture) -> Option<Finding> {
         (Some(id), Some(name)) => format!("VM {id} \"{name}\""),
         (Some(id), None) => format!("VM {id}"),
         (None, Some(name)) => format!("VM \"{name}\""),
-        (None, None) => "a virtual machine".to_owned(),
+        (None, None) => "A virtual machine".to_owned(),
     };
     Some(Finding {
         cause: "vm_guest".to_owned(),
@@ -44,7 +44,12 @@ pub fn find(picture: &Picture) -> Option<Finding> {
 
 /// Which virtual machine it is.
 pub fn describe(process: &Process, guest: &Guest) -> String {
-    let mut text = format!("{} is VM", process.title());
+    let kind = if guest.id.is_none() && guest.name.is_none() {
+        "a virtual machine"
+    } else {
+        "VM"
+    };
+    let mut text = format!("{} is {kind}", process.title());
     if let Some(id) = &guest.id {
         text += &format!(" {id}");
     }

@@ -1,7 +1,7 @@
 //! Names, not bytes: files that are opened, made and removed by the thousand.
 
 use super::{Culprit, Finding, SHARE, accounts, percent};
-use crate::commands::diagnose::picture::{Picture, share};
+use crate::commands::diagnose::picture::{Picture, share, total};
 
 /// Fewer in a second are no storm.
 const LEAST_RATE: f64 = 1000.0;
@@ -23,11 +23,8 @@ pub fn find(picture: &Picture) -> Option<Finding> {
         .max_by_key(|service| names(service))?;
     let count = names(service);
     let all: u64 = picture.services.iter().map(names).sum();
-    let bytes: u64 = service
-        .members
-        .iter()
-        .map(|process| process.counts.bytes())
-        .sum();
+    let members = service.members.iter();
+    let bytes = total(members.map(|process| process.counts.bytes()));
     if picture.rate(count) < LEAST_RATE || bytes / count.max(1) > BYTES_OF_EACH {
         return None;
     }

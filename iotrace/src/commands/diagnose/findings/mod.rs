@@ -29,6 +29,16 @@ pub const SHARE: f64 = 0.4;
 /// What is always there and could be the matter, is not said to be.
 const LEAST_CERTAIN: f64 = 0.25;
 
+/// What is the matter also while the disks have next to nothing to do: it slows down who does it,
+/// or the disks will have to do it later. Of the rest, the most of nothing is nothing.
+const OF_IDLE_DISKS: [&str; 5] = [
+    "temp_file_churn",
+    "log_flood",
+    "wal_not_checkpointed",
+    "metadata_storm",
+    "cache_reads",
+];
+
 /// Something that may be the matter.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Finding {
@@ -102,8 +112,11 @@ pub fn all(picture: &Picture) -> Vec<Finding> {
         cached::find,
     ];
     findings.extend(single.iter().filter_map(|find| find(picture)));
+    let is_idle = picture.is_idle();
     let is_worth_it = |finding: &Finding| {
-        finding.weight >= SHARE && finding.weight * finding.certainty >= LEAST_CERTAIN
+        finding.weight >= SHARE
+            && finding.weight * finding.certainty >= LEAST_CERTAIN
+            && (!is_idle || OF_IDLE_DISKS.contains(&finding.cause.as_str()))
     };
     findings.retain(is_worth_it);
     findings.sort_by(|a, b| {

@@ -14,7 +14,8 @@ pub fn find(picture: &Picture) -> Option<Finding> {
     let mut written: HashMap<(u32, &[u8]), u64> = HashMap::new();
     for ((pid, _), file) in &picture.evidence.files {
         if let Some(path) = &file.path {
-            *written.entry((*pid, &path.bytes)).or_default() += file.counts.write_bytes;
+            let sum = written.entry((*pid, &path.bytes)).or_default();
+            *sum = u64::saturating_add(*sum, file.counts.write_bytes);
         }
     }
     let often = picture

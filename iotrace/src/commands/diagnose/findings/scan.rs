@@ -3,7 +3,7 @@
 
 use super::{Culprit, Finding, SHARE, accounts, paths, percent, rate, shown};
 use crate::{
-    commands::diagnose::picture::{Picture, share},
+    commands::diagnose::picture::{Picture, share, total},
     event::FileType,
     output::units,
 };
@@ -38,12 +38,9 @@ pub fn find(picture: &Picture) -> Option<Finding> {
         })
         .collect();
     files.sort_by_key(|((pid, _), file)| (std::cmp::Reverse(file.counts.read_bytes), *pid));
-    let scanned: u64 = files.iter().map(|(_, file)| file.counts.read_bytes).sum();
-    let all: u64 = service
-        .members
-        .iter()
-        .map(|process| process.counts.read_bytes)
-        .sum();
+    let scanned = total(files.iter().map(|(_, file)| file.counts.read_bytes));
+    let members = service.members.iter();
+    let all = total(members.map(|process| process.counts.read_bytes));
     let ((pid, _), first) = files.first()?;
     let process = picture.evidence.processes.get(pid)?;
     if scanned < LEAST_BYTES || share(scanned, all) < 0.7 {

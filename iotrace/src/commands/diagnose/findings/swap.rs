@@ -1,7 +1,7 @@
 //! Memory that is moved to the disk and back.
 
 use super::{Finding, percent, rate};
-use crate::commands::diagnose::picture::{Picture, share};
+use crate::commands::diagnose::picture::{Picture, share, total};
 
 /// Less in a second does no harm.
 const LEAST_RATE: f64 = 1024.0 * 1024.0;
@@ -9,14 +9,8 @@ const LEAST_RATE: f64 = 1024.0 * 1024.0;
 /// Swapping, if the devices are busy with it.
 pub fn find(picture: &Picture) -> Option<Finding> {
     let systems = &picture.evidence.systems;
-    let swapped_in: u64 = systems
-        .iter()
-        .filter_map(|system| system.swap_in_bytes)
-        .sum();
-    let swapped_out: u64 = systems
-        .iter()
-        .filter_map(|system| system.swap_out_bytes)
-        .sum();
+    let swapped_in = total(systems.iter().filter_map(|system| system.swap_in_bytes));
+    let swapped_out = total(systems.iter().filter_map(|system| system.swap_out_bytes));
     let swapped = swapped_in.saturating_add(swapped_out);
     if picture.rate(swapped) < LEAST_RATE {
         return None;

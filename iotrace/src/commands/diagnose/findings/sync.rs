@@ -2,7 +2,7 @@
 
 use super::{Culprit, Finding, SHARE, logs::write_part, percent, rate, shown};
 use crate::{
-    commands::diagnose::picture::{Picture, share},
+    commands::diagnose::picture::{Picture, share, total},
     output::units,
 };
 
@@ -14,7 +14,7 @@ const SMALL: u64 = 128 * 1024;
 /// Those who wait most often.
 pub fn find(picture: &Picture) -> Option<Finding> {
     let syncs = |members: &[&crate::commands::diagnose::evidence::Process]| -> u64 {
-        members.iter().map(|process| process.syncs).sum()
+        total(members.iter().map(|process| process.syncs))
     };
     let service = picture
         .services
@@ -30,11 +30,8 @@ pub fn find(picture: &Picture) -> Option<Finding> {
         .members
         .iter()
         .max_by_key(|process| (process.syncs, process.pid))?;
-    let all: u64 = picture
-        .services
-        .iter()
-        .map(|service| syncs(&service.members))
-        .sum();
+    let all = picture.services.iter();
+    let all = total(all.map(|service| syncs(&service.members)));
     // What devices write beyond that is for the sake of it: journals, and blocks that are larger.
     let weight = share(count, all).min(share(written, picture.processes.disk_write_bytes))
         * write_part(picture);

@@ -75,7 +75,7 @@ fn through_others(picture: &Picture, work: &Running) -> Option<Finding> {
         .collect();
     // Only the machines that it is for; a machine without a number may be any.
     let is_target = |process: &&Process| id(process).is_some_and(|id| targets.contains(&id));
-    if through.iter().any(|process| is_target(process)) {
+    if through.iter().any(&is_target) {
         through.retain(is_target);
     } else if !targets.is_empty() {
         through.retain(|process| id(process).is_none());

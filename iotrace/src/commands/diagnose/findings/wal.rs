@@ -1,7 +1,10 @@
 //! A write-ahead log that grows, while its database is not brought up to date with it.
 
 use super::{Culprit, Finding, accounts, logs::write_part, rate, shown};
-use crate::{commands::diagnose::picture::Picture, output::units};
+use crate::{
+    commands::diagnose::picture::{Picture, total},
+    output::units,
+};
 
 /// SQLite takes over what is in its log when that has 1,000 pages, 4 MiB in all but old databases:
 /// more than twice that says that somebody keeps it from doing so.
@@ -16,7 +19,7 @@ pub fn find(picture: &Picture) -> Option<Finding> {
                 .as_ref()
                 .is_some_and(|path| &path.bytes[..] == name)
         });
-        of_that_name.map(|file| file.counts.write_bytes).sum()
+        total(of_that_name.map(|file| file.counts.write_bytes))
     };
     let logs = files.iter().filter(|(_, file)| {
         file.counts.write_bytes >= LEAST_BYTES
