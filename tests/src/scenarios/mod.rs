@@ -31,6 +31,7 @@ mod paths;
 mod pid_namespace;
 mod pread;
 mod privileges;
+mod procs;
 mod recordings;
 mod refused_requests;
 mod service_opens;
@@ -70,6 +71,7 @@ pub fn all() -> impl Iterator<Item = &'static Scenario> {
         paths::SCENARIOS,
         cache::SCENARIOS,
         recordings::SCENARIOS,
+        procs::SCENARIOS,
         hostile_names::SCENARIOS,
         cut_paths::SCENARIOS,
         compat::SCENARIOS,
