@@ -9,6 +9,7 @@ mod clean_ends;
 mod command_ends;
 mod compat;
 mod cut_paths;
+mod diagnose;
 mod doctor;
 mod fail_on_loss;
 mod failed_opens;
@@ -72,6 +73,7 @@ pub fn all() -> impl Iterator<Item = &'static Scenario> {
         cache::SCENARIOS,
         recordings::SCENARIOS,
         procs::SCENARIOS,
+        diagnose::SCENARIOS,
         hostile_names::SCENARIOS,
         cut_paths::SCENARIOS,
         compat::SCENARIOS,
