@@ -8,7 +8,7 @@ import os
 import select
 import shutil
 import signal
-import sqlite3
+import subprocess
 import sys
 import threading
 import time
@@ -99,6 +99,8 @@ def log(directory):
 
 def wal(directory):
     """A database whose log grows, for a reader never ends its transaction."""
+    import sqlite3  # Not every Python has it.
+
     name = os.path.join(directory, "app.db")
     base = sqlite3.connect(name, isolation_level=None)
     base.execute("PRAGMA journal_mode=WAL")
@@ -145,18 +147,17 @@ def rewrite(directory):
 
 
 def names(directory):
-    """Names, but no bytes."""
+    """Names, but no bytes, and no file that ends."""
     path = [os.path.join(directory, f"n{number}") for number in range(100)]
+    for name in path:
+        os.close(os.open(name, os.O_WRONLY | os.O_CREAT))
     yield
     while goes_on():
         for name in path:
-            os.close(os.open(name, os.O_WRONLY | os.O_CREAT))
-        for name in path:
-            os.stat(name)
+            os.close(os.open(name, os.O_RDONLY))
             os.rename(name, name + "x")
-        for name in path:
             os.close(os.open(name + "x", os.O_RDONLY))
-            os.unlink(name + "x")
+            os.rename(name + "x", name)
         yield
 
 
@@ -176,6 +177,27 @@ def scan(directory):
         os.preadv(file, [memory], at % size)
         at += MIB
         time.sleep(0.02)
+        yield
+
+
+def tar(directory):
+    """Lets tar pack a tree that is not in the cache, for somebody who takes his time."""
+    names = [os.path.join(directory, f"part-{number}") for number in range(160)]
+    for name in names:
+        with open(name, "wb") as file:
+            file.write(os.urandom(MIB))
+            os.fsync(file.fileno())
+    yield
+    while goes_on():
+        for name in names:
+            file = os.open(name, os.O_RDONLY)
+            os.posix_fadvise(file, 0, 0, os.POSIX_FADV_DONTNEED)
+            os.close(file)
+        words = ["tar", "cf", "-", "-C", directory, "."]
+        with subprocess.Popen(words, stdout=subprocess.PIPE) as packer:
+            while goes_on() and packer.stdout.read(MIB):
+                time.sleep(0.03)
+            packer.kill()
         yield
 
 
@@ -213,7 +235,7 @@ def give_title(title):
 
 def main():
     signal.alarm(300)  # Nobody may have to end it.
-    kinds = [churn, cached, busy, app, log, wal, sync, rewrite, names, scan, write, idle]
+    kinds = [churn, cached, busy, app, log, wal, sync, rewrite, names, scan, tar, write, idle]
     kind = {kind.__name__: kind for kind in kinds}[sys.argv[1]]
     for title in sys.argv[3:]:
         give_title(title)

@@ -93,6 +93,7 @@ pub fn all() -> impl Iterator<Item = &'static Scenario> {
         apps::fio_mapped::SCENARIOS,
         apps::qemu::SCENARIOS,
         apps::recipes::SCENARIOS,
+        apps::diagnose::SCENARIOS,
         losses::SCENARIOS,
         losses_of_ways::SCENARIOS,
         refused_requests::SCENARIOS,

@@ -1,7 +1,6 @@
 //! Known amounts of disk I/O, and the kernel's own account of them.
 
 use std::fs::{self, File, OpenOptions};
-use std::io::Read;
 use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Barrier;
@@ -12,6 +11,7 @@ use nix::sys::wait::{WaitStatus, waitpid};
 use nix::unistd::{ForkResult, fork};
 use serde::{Deserialize, Serialize};
 
+use super::account::Account;
 use super::paths::aligned::Aligned;
 use super::protocol::{bound_lifetime, listen, ready, say, this_tid};
 
@@ -39,21 +39,6 @@ pub struct Options {
     /// Threads, of which the first writes 1 MiB past the cache, the second 2 and so on.
     #[arg(long, default_value_t = 0)]
     threads: u64,
-}
-
-/// What the kernel tells a process of itself.
-#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
-pub struct Account {
-    /// `read_bytes`.
-    pub read_bytes: u64,
-    /// `write_bytes`.
-    pub write_bytes: u64,
-    /// `cancelled_write_bytes`.
-    pub cancelled_write_bytes: u64,
-    /// `syscr`.
-    pub read_calls: u64,
-    /// `syscw`.
-    pub write_calls: u64,
 }
 
 /// The sums of the disk's user.
@@ -182,38 +167,6 @@ fn child(path: &Path, buffer: &[u8]) -> Result<()> {
             let status = i32::from(write_direct(path, 1, buffer).is_err());
             // SAFETY: leaves without the parent's buffers and handlers.
             unsafe { libc::_exit(status) };
-        }
-    }
-}
-
-impl Account {
-    /// In one call, which is not in it.
-    fn own() -> Result<Self> {
-        let mut text = [0; 1024];
-        let length = File::open("/proc/self/io")?.read(&mut text)?;
-        let text = String::from_utf8_lossy(&text[..length]).into_owned();
-        let value = |name: &str| -> Result<u64> {
-            let line = text.lines().find_map(|line| line.strip_prefix(name));
-            let value = line.with_context(|| format!("no {name} in {text}"))?;
-            Ok(value.trim().parse()?)
-        };
-        Ok(Self {
-            read_bytes: value("read_bytes:")?,
-            write_bytes: value("write_bytes:")?,
-            cancelled_write_bytes: value("cancelled_write_bytes:")?,
-            read_calls: value("syscr:")?,
-            write_calls: value("syscw:")?,
-        })
-    }
-
-    /// What was done since an earlier account.
-    pub fn since(&self, before: &Self) -> Self {
-        Self {
-            read_bytes: self.read_bytes - before.read_bytes,
-            write_bytes: self.write_bytes - before.write_bytes,
-            cancelled_write_bytes: self.cancelled_write_bytes - before.cancelled_write_bytes,
-            read_calls: self.read_calls - before.read_calls,
-            write_calls: self.write_calls - before.write_calls,
         }
     }
 }

@@ -4,6 +4,7 @@
 //! Each prints a line with its ids when it is ready, starts at a line (or the
 //! end) of its stdin, and prints its sums as its last line.
 
+mod account;
 mod anger;
 mod births;
 mod busy;

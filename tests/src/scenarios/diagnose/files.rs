@@ -72,7 +72,7 @@ fn catalogue(context: &Context) -> Result<()> {
     fs::write(&path, ENTRY)?;
     let archive = start(context, "scan", Some("/opt/nightly-archive-3 --all"))?;
     let options = ["--catalogue", plain(&path)?, "4"];
-    judge(context, &[&archive], &options, |verdict| {
+    judge(context, &[archive.pid()], &options, |verdict| {
         verdict.accuses("archive", archive.pid())?;
         ensure!(
             verdict.sentence.starts_with("The archive of the night: ")

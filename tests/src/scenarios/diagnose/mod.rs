@@ -1,6 +1,7 @@
 //! The verdict of `diagnose`: who it accuses, of what, and whom it does not.
 
 mod files;
+mod others;
 mod patterns;
 mod stories;
 pub mod watch;

@@ -1,11 +1,14 @@
 //! What each kind of trouble looks like, with an application beside it that makes much ado of
 //! little.
 
-use anyhow::{Result, ensure};
+use std::process::Command;
+
+use anyhow::{Context as _, Result, ensure};
 
 use super::watch::{Verdict, end, judge, start};
-use crate::harness::Context;
+use crate::harness::{Context, Skip};
 use crate::scenarios::Scenario;
+use crate::scenarios::temp_files::python;
 
 pub const LOG: Scenario = Scenario {
     name: "diagnose_log_flood",
@@ -22,6 +25,9 @@ pub const WAL: Scenario = Scenario {
     proves: "a write-ahead log of SQLite that a reader keeps from being taken over is named, with \
              its writer",
     run: |context| {
+        if !has_sqlite()? {
+            return Skip::because("this Python has no sqlite3");
+        }
         let cause = "wal_not_checkpointed";
         culprit(context, "wal", cause, "/wal/app.db-wal", |verdict| {
             verdict.has_evidence(&["app.db-wal", "writes per second"])
@@ -80,20 +86,13 @@ pub const CACHED: Scenario = Scenario {
 
 pub const NAMES: Scenario = Scenario {
     name: "diagnose_metadata_storm",
-    proves: "who opens, renames and removes empty files by the thousand is named",
+    proves: "who opens and renames empty files by the thousand is named",
     run: |context| {
-        let dir = "/names/";
-        let either = ["metadata_storm", "temp_file_churn"];
-        let (names, app) = (start(context, "names", None)?, start(context, "app", None)?);
-        judge(context, &[&names, &app], &["4"], |verdict| {
-            // It makes and removes files too.
-            ensure!(either.contains(&verdict.cause.as_str()), "{verdict:#?}");
-            let has_no_other = verdict.files.iter().all(|file| file.contains(dir));
-            ensure!(has_no_other, "other files: {verdict:#?}");
-            verdict.accuses(&verdict.cause, names.pid())?;
-            verdict.clears(app.pid())
-        })?;
-        end([names, app])
+        culprit(context, "names", "metadata_storm", "", |verdict| {
+            let moves_few = verdict.sentence.contains("moves few bytes");
+            ensure!(moves_few, "what of bytes? {verdict:#?}");
+            Ok(())
+        })
     },
 };
 
@@ -111,6 +110,14 @@ pub const IDLE: Scenario = Scenario {
     },
 };
 
+fn has_sqlite() -> Result<bool> {
+    let python = python().context("no python3 in /usr/bin or PATH")?;
+    let tried = Command::new(python)
+        .args(["-c", "import sqlite3"])
+        .output()?;
+    Ok(tried.status.success())
+}
+
 /// One of a kind, beside an application that is not to be accused.
 fn culprit(
     context: &Context,
@@ -120,7 +127,7 @@ fn culprit(
     check: impl Fn(&Verdict) -> Result<()>,
 ) -> Result<()> {
     let (one, app) = (start(context, kind, None)?, start(context, "app", None)?);
-    judge(context, &[&one, &app], &["4"], |verdict| {
+    judge(context, &[one.pid(), app.pid()], &["4"], |verdict| {
         verdict.accuses(cause, one.pid())?;
         let is_named = |name: &String| name.ends_with(file);
         ensure!(

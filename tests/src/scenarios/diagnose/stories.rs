@@ -73,7 +73,7 @@ fn is_of_service(verdict: &Verdict, [churn, cached, busy]: &[Workload; 3]) -> Re
 
 fn service(context: &Context) -> Result<()> {
     let programs = programs(context)?;
-    let all: Vec<_> = programs.iter().collect();
+    let all: Vec<_> = programs.iter().map(Workload::pid).collect();
     judge(context, &all, &["4"], |verdict| {
         is_of_service(verdict, &programs)
     })?;
@@ -144,22 +144,27 @@ fn machine(context: &Context) -> Result<(Workload, String, Workload)> {
 fn backup(context: &Context) -> Result<()> {
     let (kvm, disk, app) = machine(context)?;
     let task = start(context, "idle", Some(VZDUMP))?;
-    judge(context, &[&kvm, &app, &task], &["4"], |verdict| {
-        verdict.accuses("backup", kvm.pid())?;
-        for word in ["VM 105", "vzdump", "kvm"] {
-            ensure!(verdict.sentence.contains(word), "no {word}: {verdict:#?}");
-        }
-        ensure!(verdict.files == [disk.clone()], "its disk: {verdict:#?}");
-        verdict.has_evidence(&["VM 105", "k3s"])?;
-        verdict.has_evidence(&[&format!("pid {}: task UPID:", task.pid())])?;
-        verdict.clears(app.pid())
-    })?;
+    judge(
+        context,
+        &[kvm.pid(), app.pid(), task.pid()],
+        &["4"],
+        |verdict| {
+            verdict.accuses("backup", kvm.pid())?;
+            for word in ["VM 105", "vzdump", "kvm"] {
+                ensure!(verdict.sentence.contains(word), "no {word}: {verdict:#?}");
+            }
+            ensure!(verdict.files == [disk.clone()], "its disk: {verdict:#?}");
+            verdict.has_evidence(&["VM 105", "k3s"])?;
+            verdict.has_evidence(&[&format!("pid {}: task UPID:", task.pid())])?;
+            verdict.clears(app.pid())
+        },
+    )?;
     end([kvm, app, task])
 }
 
 fn guest(context: &Context) -> Result<()> {
     let (kvm, disk, app) = machine(context)?;
-    judge(context, &[&kvm, &app], &["4"], |verdict| {
+    judge(context, &[kvm.pid(), app.pid()], &["4"], |verdict| {
         verdict.accuses("vm_guest", kvm.pid())?;
         for word in ["VM 105", "k3s"] {
             ensure!(verdict.sentence.contains(word), "no {word}: {verdict:#?}");

@@ -1,12 +1,12 @@
 //! Programs that do one thing to a disk, and what `diagnose` says of them.
 
-use std::collections::BTreeMap;
 use std::fs;
 use std::process::Command;
 
 use anyhow::{Context as _, Result, ensure};
 use serde::Deserialize;
 
+use super::others::Others;
 use crate::harness::{Context, End, SOON, Sink, Skip, Tracer, Workload, parse};
 use crate::scenarios::temp_files::python;
 
@@ -136,29 +136,19 @@ impl Verdict {
 /// How often it is tried again while others use the disks too.
 const RUNS: u32 = 4;
 
-/// Judges a verdict while these programs run. When it fails though others did more than a fifth
+/// Judges a verdict while these programs run, with all that they start. When it fails though others did more than a fifth
 /// of what these did, or more than 300 KiB/s, it proves nothing.
 pub fn judge(
     context: &Context,
-    own: &[&Workload],
+    own: &[u32],
     options: &[&str],
     check: impl Fn(&Verdict) -> Result<()>,
 ) -> Result<()> {
-    let own: Vec<u32> = own.iter().map(|workload| workload.pid()).collect();
     let mut of_others = 0;
     for _ in 0..RUNS {
-        let before = accounts();
+        let before = Others::now();
         let verdict = diagnose(context, options)?;
-        let (mut ours, mut others) = (0, 0);
-        for (pid, bytes) in accounts() {
-            let bytes = bytes.saturating_sub(before.get(&pid).copied().unwrap_or(0));
-            let sum = if own.contains(&pid) {
-                &mut ours
-            } else {
-                &mut others
-            };
-            *sum += bytes;
-        }
+        let (ours, others) = before.since(own);
         let outcome = check(&verdict);
         let allowed = (ours / 5).max(verdict.interval_ns / 1_000_000_000 * (300 << 10));
         if outcome.is_ok() || others <= allowed {
@@ -168,20 +158,4 @@ pub fn judge(
         println!("     again: others moved {others} bytes, these {ours}");
     }
     Skip::because(format!("others use the disks: {of_others} bytes"))
-}
-
-/// Bytes of each process between storage and memory.
-fn accounts() -> BTreeMap<u32, u64> {
-    let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
-    let ids = entries.filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok());
-    let sum = |pid| {
-        let text = fs::read_to_string(format!("/proc/{pid}/io")).ok()?;
-        let bytes = text.lines().filter_map(|line| {
-            let (name, value) = line.split_once(": ")?;
-            let counts = ["read_bytes", "write_bytes"].contains(&name);
-            counts.then(|| value.parse::<u64>().ok()).flatten()
-        });
-        Some((pid, bytes.sum()))
-    };
-    ids.filter_map(sum).collect()
 }

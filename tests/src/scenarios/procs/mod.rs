@@ -6,6 +6,7 @@ mod exact;
 mod refused;
 mod replayed;
 mod text;
+mod users;
 
 use super::Scenario;
 
@@ -13,7 +14,7 @@ pub const SCENARIOS: &[Scenario] = &[
     exact::DIRECT,
     exact::CANCELLED,
     exact::THREADS,
-    exact::BY_USER,
+    users::BY_USER,
     children::WITH_BPF,
     children::WITHOUT_BPF,
     text::TEXT,

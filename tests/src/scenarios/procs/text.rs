@@ -88,9 +88,14 @@ fn of_a_user(context: &Context) -> Result<()> {
     Skip::unless_root("a process is given to another user")?;
     let binary = copy(context)?;
     for (options, lines) in [(&["--no-bpf"][..], 0), (&[][..], 1)] {
-        let mut sleeper = Command::new("sleep");
-        sleeper.arg("300").uid(NOBODY).gid(NOBODY);
-        let sleeper = Process::spawn(context, "sleeper", &mut sleeper)?;
+        let mut other = Command::new(&binary);
+        other.args(["procs", "--no-bpf", "300"]);
+        other
+            .uid(NOBODY)
+            .gid(NOBODY)
+            .stdin(Stdio::null())
+            .stdout(Stdio::null());
+        let other = Process::spawn(context, "another of this user", &mut other)?;
         let mut command = Command::new(&binary);
         command
             .args(["procs", "--json", "--all", "0.2", "2"])
@@ -109,12 +114,12 @@ fn of_a_user(context: &Context) -> Result<()> {
         let missing = ["without the kernel's help", "CAP_BPF", "CAP_PERFMON"];
         let tells = missing.iter().all(|word| said.contains(word));
         ensure!(tells || lines == 0, "{options:?}: what is missing? {said}");
-        let own = format!("\"pid\":{},", sleeper.pid());
+        let own = format!("\"pid\":{},", other.pid());
         let row = printed
             .lines()
             .find(|line| line.contains(&own) && line.contains("\"disk_read_bytes\":"));
         let row = row.with_context(|| format!("{options:?}: not told: {printed}"))?;
-        ensure!(row.contains("\"comm\":\"sleep\""), "not it: {row}");
+        ensure!(row.contains("\"comm\":\"iotrace\""), "not it: {row}");
         // Others are there, but what they do is theirs.
         let foreign = printed
             .lines()
