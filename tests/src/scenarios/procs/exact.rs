@@ -71,14 +71,14 @@ fn as_account(report: &DiskReport, seen: &Procs) -> Result<()> {
     // Besides: the go, its two looks at its account, and the end of stdin.
     ensure!(
         told.read_syscalls == report.reads + 4,
-        "{} reads, not {}",
+        "{} reads, {} of them of its files",
         told.read_syscalls,
         report.reads
     );
     // Besides: its sums.
     ensure!(
         told.write_syscalls == report.writes + 1,
-        "{} writes, not {}",
+        "{} writes, {} of them to its files",
         told.write_syscalls,
         report.writes
     );
