@@ -118,7 +118,10 @@ impl<'a> Trace<'a> {
         let attached = match self.attach() {
             Ok(attached) => attached,
             Err(error) if self.bpf == Bpf::Wanted => {
-                tell(&format!("without the kernel's help: {error}"));
+                // The rest of it is what to do where nothing works without.
+                let error = error.to_string();
+                let reason = error.lines().next().unwrap_or_default();
+                tell(&format!("without the kernel's help: {reason}"));
                 None
             }
             Err(error) => return Err(error),

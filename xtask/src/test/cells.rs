@@ -109,6 +109,11 @@ pub const SUBSET: &[&str] = &[
     "churn_service",
     "churn_ways",
     "churn_everything",
+    // Accounts of processes, the last of those that end too, and what is made of all of it.
+    "procs_direct",
+    "procs_cancelled",
+    "procs_short_lived_children",
+    "diagnose_service",
     // Paths, the long ones too, and the bytes of names.
     "cut_path",
     "hostile_names_in_opens_json",
