@@ -88,6 +88,7 @@ pub fn main(cli: Cli) -> Result<Exit, Error> {
                 threads: args.threads,
                 system: true,
                 lock_files: Vec::new(),
+                own: args.include_self,
             };
             let bpf = match args.no_bpf {
                 true => Bpf::Off,
@@ -113,6 +114,7 @@ pub fn main(cli: Cli) -> Result<Exit, Error> {
                 threads: false,
                 system: true,
                 lock_files: config.catalogue.lock_files(),
+                own: false,
             };
             let shared = args.trace();
             Trace {
@@ -136,6 +138,7 @@ pub fn main(cli: Cli) -> Result<Exit, Error> {
                 threads: false,
                 system: true,
                 lock_files: Catalogue::embedded().lock_files(),
+                own: args.trace.include_self,
             };
             Trace {
                 survey: args.json().then_some(subjects),

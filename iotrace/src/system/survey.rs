@@ -19,6 +19,8 @@ pub struct Subjects {
     pub system: bool,
     /// Lock files that tell of such work.
     pub lock_files: Vec<PathBuf>,
+    /// iotrace itself too.
+    pub own: bool,
 }
 
 /// Looks again and again.
@@ -29,6 +31,8 @@ pub struct Survey {
     system: Option<(Devices, State, Vec<PathBuf>)>,
     /// Exits are told by the ids of the initial namespace, which may not be ours.
     hears_exits: bool,
+    /// A process that is not told of.
+    hidden: Option<u32>,
 }
 
 impl Survey {
@@ -44,6 +48,7 @@ impl Survey {
                 )
             }),
             hears_exits: process::in_initial_pid_namespace(),
+            hidden: (!subjects.own).then(std::process::id),
         }
     }
 
@@ -62,7 +67,9 @@ impl Survey {
 
     /// Appends what has happened since the last look.
     pub fn look(&mut self, clock: &Clock, elapsed: Duration, events: &mut Vec<Event>) {
-        events.extend(self.processes.sample(clock).into_iter().map(Event::Proc));
+        let processes = self.processes.sample(clock).into_iter();
+        let shown = processes.filter(|proc| Some(proc.pid) != self.hidden);
+        events.extend(shown.map(Event::Proc));
         if let Some((devices, state, lock_files)) = &mut self.system {
             events.extend(devices.sample().into_iter().map(Event::Device));
             events.push(Event::System(state.sample(elapsed)));

@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use super::{
-    catalogue::{Catalogue, Entry},
+    catalogue::{Carrier, Catalogue, Entry},
     evidence::{Evidence, Process},
     guest::Guest,
     program::Program,
@@ -13,6 +13,9 @@ use crate::{
     event::{DeviceWork, Usage},
     output::sanitize,
 };
+
+/// Shares of the time that are no burden.
+const LITTLE: f64 = 0.05;
 
 /// The whole, with the sums that findings are made of.
 pub struct Picture<'a> {
@@ -32,6 +35,8 @@ pub struct Picture<'a> {
     pub works: Vec<Running<'a>>,
     /// Kinds of it that are not.
     pub absent: Vec<&'a str>,
+    /// Threads of the kernel that do the I/O of others, busiest first.
+    pub carriers: Vec<(&'a Process, &'a Carrier)>,
 }
 
 /// Processes that belong together: a container, a unit, or all that run a program.
@@ -93,6 +98,7 @@ impl<'a> Picture<'a> {
                 .then(|| shares.iter().sum::<f64>() / shares.len() as f64),
             processes,
             services: services(evidence),
+            carriers: carriers(evidence, catalogue),
             absent: catalogue
                 .causes()
                 .into_iter()
@@ -106,12 +112,16 @@ impl<'a> Picture<'a> {
     pub fn is_idle(&self) -> bool {
         const BYTES: f64 = 512.0 * 1024.0;
         const OPERATIONS: f64 = 30.0;
-        const BUSY: f64 = 0.05;
         let operations = self.devices.reads.saturating_add(self.devices.writes);
         self.rate(self.disk_bytes()) < BYTES
             && self.rate(operations) < OPERATIONS
-            && self.busiest.is_none_or(|(_, busy)| busy < BUSY)
-            && self.pressure.is_none_or(|pressure| pressure < BUSY)
+            && self.busiest.is_none_or(|(_, busy)| busy < LITTLE)
+            && !self.is_waited_for()
+    }
+
+    /// Whether tasks wait for the disks longer than is usual.
+    pub fn is_waited_for(&self) -> bool {
+        self.pressure.is_some_and(|pressure| pressure >= LITTLE)
     }
 
     /// So much in each second.
@@ -174,11 +184,11 @@ impl Process {
     /// What people call its program.
     pub fn program(&self) -> String {
         let program = Program::of(&self.facts);
-        let name = program
-            .names
-            .first()
-            .copied()
-            .unwrap_or(&self.facts.comm[..]);
+        // Started through a descriptor, it has no name but that of its file.
+        let is_number = |name: &&[u8]| name.iter().all(u8::is_ascii_digit);
+        let mut names = program.names.iter().copied();
+        let name = names.find(|name| !is_number(name));
+        let name = name.unwrap_or(&self.facts.comm[..]);
         // Some titles begin with the name of the program and a colon.
         sanitize::name(name.strip_suffix(b":").unwrap_or(name)).into_owned()
     }
@@ -222,6 +232,20 @@ fn service_name(process: &Process) -> String {
         return process.title();
     }
     process.program()
+}
+
+fn carriers<'a>(
+    evidence: &'a Evidence,
+    catalogue: &'a Catalogue,
+) -> Vec<(&'a Process, &'a Carrier)> {
+    let threads = evidence.processes.values();
+    let threads = threads.filter(|process| process.facts.kernel && process.usage.disk_bytes() > 0);
+    let mut carriers: Vec<_> = threads
+        .filter_map(|process| Some((process, catalogue.carrier(&process.facts.comm)?)))
+        .collect();
+    carriers
+        .sort_by_key(|(process, _)| (std::cmp::Reverse(process.usage.disk_bytes()), process.pid));
+    carriers
 }
 
 fn services(evidence: &Evidence) -> Vec<Service<'_>> {

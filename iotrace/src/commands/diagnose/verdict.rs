@@ -6,7 +6,10 @@ use super::{
     findings::{self, Culprit, Finding, SHARE},
     picture::{Picture, Service, total},
 };
-use crate::{event::Time, output::units};
+use crate::{
+    event::Time,
+    output::{sanitize, units},
+};
 
 /// The cause when there is something, but nobody who does enough of it.
 const UNCLEAR: &str = "unclear";
@@ -17,6 +20,9 @@ const OTHERS: usize = 4;
 /// Work that weighs less is not worth a word, as long as it does less than this.
 const WORTH_A_WORD: f64 = 0.3;
 const NEXT_TO_NOTHING: f64 = 0.01;
+
+/// A thread of the kernel that moves this part of all is named.
+const WORTH_NAMING: f64 = 0.05;
 
 /// What came of it.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -182,6 +188,18 @@ fn devices(picture: &Picture) -> Vec<String> {
             "processes explain {:.0} % of {}",
             100.0 * coverage,
             names.join(" and ")
+        ));
+    }
+    let busy = picture
+        .carriers
+        .iter()
+        .filter(|(process, _)| picture.share(&process.usage) >= WORTH_NAMING);
+    for (process, carrier) in busy.take(OTHERS) {
+        lines.push(format!(
+            "kernel thread {} moves {}/s for others: {}",
+            sanitize::name(&process.facts.comm),
+            rate(process.usage.disk_bytes()),
+            carrier.behind
         ));
     }
     if let Some(pressure) = picture.pressure {

@@ -128,6 +128,10 @@ pub struct ProcsArgs {
     #[arg(long, value_name = "GLOB", requires = "files")]
     pub path: Option<String>,
 
+    /// Show iotrace itself too
+    #[arg(long)]
+    pub include_self: bool,
+
     /// Print NDJSON, one object a line
     #[arg(long)]
     pub json: bool,
@@ -194,6 +198,7 @@ impl ProcsArgs {
             uid: self.uid,
             comm: self.comm.clone(),
             path: self.path.clone(),
+            include_self: self.include_self,
             json: self.json,
             fail_on_loss: self.fail_on_loss,
             backend: self.backend,

@@ -78,11 +78,20 @@ pub fn find(picture: &Picture) -> Option<Finding> {
     )];
     let usage = &process.usage;
     if usage.cancelled_write_bytes > 0 {
+        // Some may have been written before it was watched.
+        let earlier = usage
+            .cancelled_write_bytes
+            .saturating_sub(usage.disk_write_bytes);
+        let cancelled = usage.cancelled_write_bytes - earlier;
+        let more = match earlier {
+            0 => String::new(),
+            earlier => format!(", and {} that it wrote before", units::bytes(earlier)),
+        };
         evidence.push(format!(
-            "{} of the {} that it wrote were cancelled before they reached the disk ({})",
-            units::bytes(usage.cancelled_write_bytes),
+            "{} of the {} that it wrote were cancelled before they reached the disk ({}){more}",
+            units::bytes(cancelled),
             units::bytes(usage.disk_write_bytes),
-            percent(share(usage.cancelled_write_bytes, usage.disk_write_bytes))
+            percent(share(cancelled, usage.disk_write_bytes))
         ));
     }
     evidence.push(accounts(picture, process));

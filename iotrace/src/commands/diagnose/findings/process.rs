@@ -3,11 +3,16 @@
 use super::{Culprit, Finding, SHARE, accounts, paths, percent, rate, with_thread};
 use crate::commands::diagnose::picture::Picture;
 
+/// Who does less in a second is accused of nothing, unless somebody waits for the disks: slow ones
+/// can have enough of little.
+const LEAST_RATE: f64 = 128.0 * 1024.0;
+
 /// The busiest service.
 pub fn find(picture: &Picture) -> Option<Finding> {
     let service = picture.services.first()?;
     let share = picture.share(&service.usage);
-    if share < SHARE {
+    let is_little = picture.rate(service.usage.disk_bytes()) < LEAST_RATE;
+    if share < SHARE || is_little && !picture.is_waited_for() {
         return None;
     }
     let process = service.leader;
