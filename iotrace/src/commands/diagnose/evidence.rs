@@ -197,20 +197,17 @@ impl Evidence {
     fn has_inflated_writes(&self) -> bool {
         const SLACK: u64 = 16 << 20;
         let processes = self.processes.values().chain(&self.earlier);
-        let dirtied: i64 = processes
+        let dirtied = processes
             .map(|process| process.usage.net_write_bytes())
-            .sum();
-        let bottom = self
-            .devices
-            .values()
-            .filter(|device| self.stack.is_bottom(&device.name));
-        let written: u64 = bottom.map(|device| device.work.write_bytes).sum();
+            .fold(0, i64::saturating_add);
+        let devices = self.devices.values();
+        let written = devices
+            .filter(|device| self.stack.is_bottom(&device.name))
+            .map(|device| device.work.write_bytes)
+            .fold(0, u64::saturating_add);
         let dirty = |system: &System| system.dirty_bytes.zip(system.writeback_bytes);
-        let waiting = self
-            .systems
-            .last()
-            .and_then(dirty)
-            .map_or(0, |(dirty, back)| dirty + back);
+        let waiting = self.systems.last().and_then(dirty);
+        let waiting = waiting.map_or(0, |(dirty, writeback)| dirty.saturating_add(writeback));
         let room = written
             .saturating_add(waiting)
             .saturating_mul(2)
