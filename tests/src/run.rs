@@ -33,11 +33,7 @@ pub fn run(options: &RunOptions) -> Result<u8> {
     let chosen: Vec<_> = scenarios::all()
         .filter(|scenario| !left_out(scenario.name))
         .filter(|scenario| {
-            options.names.is_empty()
-                || options
-                    .names
-                    .iter()
-                    .any(|name| scenario.name.contains(name.as_str()))
+            options.names.is_empty() || options.names.iter().any(|name| is_meant(scenario, name))
         })
         .collect();
     for name in &options.names {
@@ -61,6 +57,13 @@ pub fn run(options: &RunOptions) -> Result<u8> {
     }
     println!("{passed} passed, {failed} failed, {skipped} skipped");
     Ok(u8::from(failed > 0))
+}
+
+/// Whether a scenario is the one of that name, or one of those with it in their names where none is
+/// called just so.
+fn is_meant(scenario: &Scenario, name: &str) -> bool {
+    let is_a_name = scenarios::all().any(|scenario| scenario.name == name);
+    scenario.name == name || !is_a_name && scenario.name.contains(name)
 }
 
 enum Outcome {

@@ -87,10 +87,11 @@ impl Part {
 }
 
 /// What runs on a foreign architecture, and with other backends than the best one of a kernel, by
-/// parts of the scenarios' names: everything that goes through what depends on the architecture or
+/// names of scenarios or parts of them: everything that goes through what depends on the architecture or
 /// is a hook's, which is registers (arguments and return values), system call numbers, values of
 /// flags, the size of a page, how programs attach, and what each of them counts and keeps.
-/// Left out is what happens in user space alone, and `doctor`, which tries all backends at once.
+/// Left out is what happens in user space alone, and most of `doctor`, which tries all backends at
+/// once.
 pub const SUBSET: &[&str] = &[
     // Counts of reads and writes, by two kinds of programs, and in a tight loop.
     "temp_file_service",
