@@ -65,7 +65,8 @@ pub fn judge(picture: &Picture, time: Time) -> Verdict {
     // Of each process what it is first of all.
     let mut named = HashSet::from([culprit]);
     let pid = |finding: &Finding| finding.culprit.as_ref().map(|culprit| culprit.pid);
-    findings.retain(|finding| named.insert(pid(finding)));
+    // Who reads from the cache is ruled out, beside something that is the matter.
+    findings.retain(|finding| finding.cause != "cache_reads" && named.insert(pid(finding)));
     verdict.also = findings
         .into_iter()
         .map(|finding| finding.sentence)
