@@ -1,5 +1,6 @@
 //! Running scenarios one after the other and telling what came of them.
 
+use std::collections::HashSet;
 use std::fs;
 use std::io::{self, Write};
 use std::time::Instant;
@@ -30,18 +31,20 @@ pub fn run(options: &RunOptions) -> Result<u8> {
     let parent = fs::canonicalize(&options.dir)
         .with_context(|| format!("no directory {}", options.dir.display()))?;
     let left_out = |name: &str| options.apps.without_apps && name.starts_with("apps_");
-    let chosen: Vec<_> = scenarios::all()
-        .filter(|scenario| !left_out(scenario.name))
-        .filter(|scenario| {
-            options.names.is_empty() || options.names.iter().any(|name| is_meant(scenario, name))
-        })
-        .collect();
+    let mut wanted = HashSet::new();
     for name in &options.names {
+        let meant = meant(name).into_iter();
+        let names: Vec<_> = meant.map(|scenario| scenario.name).collect();
         ensure!(
-            chosen.iter().any(|scenario| scenario.name.contains(name)),
+            !names.iter().all(|name| left_out(name)),
             "no scenario has {name:?} in its name"
         );
+        wanted.extend(names);
     }
+    let chosen: Vec<_> = scenarios::all()
+        .filter(|scenario| !left_out(scenario.name))
+        .filter(|scenario| wanted.is_empty() || wanted.contains(scenario.name))
+        .collect();
     if machine::is_root() {
         own_mounts().context("cannot get a mount namespace")?;
     }
@@ -59,11 +62,14 @@ pub fn run(options: &RunOptions) -> Result<u8> {
     Ok(u8::from(failed > 0))
 }
 
-/// Whether a scenario is the one of that name, or one of those with it in their names where none is
-/// called just so.
-fn is_meant(scenario: &Scenario, name: &str) -> bool {
-    let is_a_name = scenarios::all().any(|scenario| scenario.name == name);
-    scenario.name == name || !is_a_name && scenario.name.contains(name)
+/// The scenario of that name; where none is called just so, all with it in their names.
+fn meant(name: &str) -> Vec<&'static Scenario> {
+    match scenarios::all().find(|scenario| scenario.name == name) {
+        Some(scenario) => vec![scenario],
+        None => scenarios::all()
+            .filter(|scenario| scenario.name.contains(name))
+            .collect(),
+    }
 }
 
 enum Outcome {
@@ -114,4 +120,22 @@ fn own_mounts() -> Result<()> {
     let nothing: Option<&str> = None;
     let private = MsFlags::MS_REC | MsFlags::MS_PRIVATE;
     Ok(mount(nothing, "/", nothing, private, nothing)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::meant;
+
+    fn names(name: &str) -> Vec<&'static str> {
+        let meant = meant(name).into_iter();
+        meant.map(|scenario| scenario.name).collect()
+    }
+
+    #[test]
+    fn a_whole_name_means_one_scenario_and_a_part_all() {
+        assert_eq!(names("churn_service"), ["churn_service"]);
+        let parts = names("churn_servic");
+        assert!(parts.len() > 1 && parts.contains(&"churn_service"));
+        assert!(names("no such scenario").is_empty());
+    }
 }

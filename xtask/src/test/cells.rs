@@ -37,7 +37,8 @@ impl Kernel {
     }
 
     /// What is to be proved with a backend. Each kernel goes through everything with the backend
-    /// that it takes by itself, so that a run ends within the hour; `all` is for longer ones.
+    /// that it takes by itself, so that a run fits into the time of continuous integration; `all`
+    /// is for longer ones.
     fn part(&self, backend: &str, all: bool) -> Part {
         let is_best = backend == BACKENDS[0];
         if self.refuses.contains(&backend) {
@@ -87,9 +88,10 @@ impl Part {
 }
 
 /// What runs on a foreign architecture, and with other backends than the best one of a kernel, by
-/// names of scenarios or parts of them: everything that goes through what depends on the architecture or
-/// is a hook's, which is registers (arguments and return values), system call numbers, values of
-/// flags, the size of a page, how programs attach, and what each of them counts and keeps.
+/// names of scenarios or parts of them: everything that goes through what depends on the
+/// architecture or is a hook's, which is registers (arguments and return values), system call
+/// numbers, values of flags, the size of a page, how programs attach, and what each of them counts
+/// and keeps.
 /// Left out is what happens in user space alone, and most of `doctor`, which tries all backends at
 /// once.
 pub const SUBSET: &[&str] = &[
