@@ -2,6 +2,7 @@
 [TITLE]`, where the title takes the place of the command line, as Perl's `$0`
 does. Speaks as the workloads in work/ do, but begins at once."""
 
+import fcntl
 import json
 import mmap
 import os
@@ -180,24 +181,120 @@ def scan(directory):
         yield
 
 
-def tar(directory):
-    """Lets tar pack a tree that is not in the cache, for somebody who takes his time."""
+def make_tree(directory):
+    """Files of 1 MiB that are on the disk."""
     names = [os.path.join(directory, f"part-{number}") for number in range(160)]
     for name in names:
         with open(name, "wb") as file:
             file.write(os.urandom(MIB))
             os.fsync(file.fileno())
+    return names
+
+
+def leave_cache(names):
+    for name in names:
+        file = os.open(name, os.O_RDONLY)
+        os.posix_fadvise(file, 0, 0, os.POSIX_FADV_DONTNEED)
+        os.close(file)
+
+
+def lasts(words):
+    """Runs a program to its end, or to that of stdin."""
+    with subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=sys.stderr) as program:
+        while program.poll() is None:
+            if not goes_on():
+                program.terminate()
+                return
+            time.sleep(0.01)
+        if program.returncode:
+            raise subprocess.CalledProcessError(program.returncode, words)
+
+
+def tar(directory):
+    """Lets tar pack a tree that is not in the cache, for somebody who takes his time."""
+    names = make_tree(directory)
     yield
     while goes_on():
-        for name in names:
-            file = os.open(name, os.O_RDONLY)
-            os.posix_fadvise(file, 0, 0, os.POSIX_FADV_DONTNEED)
-            os.close(file)
+        leave_cache(names)
         words = ["tar", "cf", "-", "-C", directory, "."]
         with subprocess.Popen(words, stdout=subprocess.PIPE) as packer:
             while goes_on() and packer.stdout.read(MIB):
                 time.sleep(0.03)
             packer.kill()
+        yield
+
+
+def rsync(directory):
+    """Lets rsync copy such a tree, again and again."""
+    source, copy = (os.path.join(directory, name) for name in ("source", "copy"))
+    os.mkdir(source)
+    names = make_tree(source)
+    yield
+    while goes_on():
+        leave_cache(names)
+        shutil.rmtree(copy, ignore_errors=True)
+        lasts(["rsync", "--archive", "--bwlimit=30m", source + "/", copy])
+        yield
+
+
+def updatedb(directory):
+    """Lets updatedb go through directories that are not in the cache."""
+    tree, base = (os.path.join(directory, name) for name in ("tree", "base"))
+    for number in range(3000):
+        name = os.path.join(tree, str(number % 50), str(number))
+        os.makedirs(name)
+        open(os.path.join(name, "file"), "wb").close()
+    os.sync()
+    yield
+    while goes_on():
+        with open("/proc/sys/vm/drop_caches", "w") as file:
+            file.write("3")
+        no_pruning = ["--prunepaths", "", "--prune-bind-mounts", "no"]
+        lasts(["updatedb", "-U", tree, "-o", base, "-l", "0", *no_pruning])
+        yield
+
+
+def apt(directory):
+    """Lets apt-get install a package below a root of its own, again and again."""
+    tree, root = (os.path.join(directory, name) for name in ("tree", "root"))
+    package = os.path.join(directory, "bulk.deb")
+    os.makedirs(os.path.join(tree, "DEBIAN"))
+    with open(os.path.join(tree, "DEBIAN/control"), "w") as file:
+        file.write(
+            "Package: bulk\nVersion: 1\nArchitecture: all\n"
+            "Maintainer: nobody <nobody@localhost>\nDescription: bulk\n"
+        )
+    share = os.path.join(tree, "usr/share/bulk")
+    os.makedirs(share)
+    make_tree(share)
+    lasts(["dpkg-deb", "--root-owner-group", "-Znone", "--build", tree, package])
+    shutil.rmtree(tree)
+    for part in (
+        "etc/apt/sources.list.d",
+        "etc/apt/preferences.d",
+        "var/cache/apt/archives/partial",
+        "var/lib/apt/lists/partial",
+        "var/lib/dpkg/info",
+        "var/lib/dpkg/updates",
+        "var/log/apt",
+    ):
+        os.makedirs(os.path.join(root, part))
+    status = os.path.join(root, "var/lib/dpkg/status")
+    open(status, "w").close()
+    settings = [
+        f"Dir={root}",
+        f"Dir::State::status={status}",
+        f"Dir::Etc={root}/etc/apt",
+        "Dir::Bin::dpkg=/usr/bin/dpkg",
+        f"DPkg::Options::=--root={root}",
+        # A small system has no ldconfig.
+        "DPkg::Options::=--force-bad-path",
+    ]
+    settings = [word for setting in settings for word in ("-o", setting)]
+    yield
+    while goes_on():
+        leave_cache([package])
+        lasts(["apt-get", "-q2", "--yes", "--reinstall", *settings, "install", package])
         yield
 
 
@@ -220,6 +317,18 @@ def idle(_):
     select.select([sys.stdin], [], [])
 
 
+def lock(directory):
+    """Holds the lock of vzdump, and does nothing more."""
+    name = "/run/vzdump.lock"
+    is_new = not os.path.exists(name)
+    file = os.open(name, os.O_WRONLY | os.O_CREAT)
+    fcntl.flock(file, fcntl.LOCK_EX)
+    yield
+    select.select([sys.stdin], [], [])
+    if is_new:
+        os.unlink(name)
+
+
 def give_title(title):
     """Writes over what the kernel shows as the command line."""
     with open("/proc/self/stat", "rb") as file:
@@ -235,8 +344,9 @@ def give_title(title):
 
 def main():
     signal.alarm(300)  # Nobody may have to end it.
-    kinds = [churn, cached, busy, app, log, wal, sync, rewrite, names, scan, tar, write, idle]
-    kind = {kind.__name__: kind for kind in kinds}[sys.argv[1]]
+    kinds = [churn, cached, busy, app, log, wal, sync, rewrite, names, scan, write, idle, lock]
+    programs = [tar, rsync, updatedb, apt]
+    kind = {kind.__name__: kind for kind in kinds + programs}[sys.argv[1]]
     for title in sys.argv[3:]:
         give_title(title)
     steps = kind(sys.argv[2])

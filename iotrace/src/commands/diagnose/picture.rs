@@ -1,7 +1,10 @@
 //! What the evidence amounts to: how busy devices are, who keeps them so, and what the system does
 //! on its own account.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::{
+    cmp::Reverse,
+    collections::{BTreeMap, HashMap, HashSet},
+};
 
 use super::{
     catalogue::{Carrier, Catalogue, Entry},
@@ -55,6 +58,8 @@ pub struct Service<'a> {
 pub struct Running<'a> {
     /// What the catalogue knows of it.
     pub entry: &'a Entry,
+    /// The processes that the catalogue knows, those first that do most.
+    recognised: Vec<&'a Process>,
     /// The processes that do it, with all that they started; none where the kernel does it.
     pub members: Vec<&'a Process>,
     /// How it was found, in words.
@@ -243,8 +248,7 @@ fn carriers<'a>(
     let mut carriers: Vec<_> = threads
         .filter_map(|process| Some((process, catalogue.carrier(&process.facts.comm)?)))
         .collect();
-    carriers
-        .sort_by_key(|(process, _)| (std::cmp::Reverse(process.usage.disk_bytes()), process.pid));
+    carriers.sort_by_key(|(process, _)| (Reverse(process.usage.disk_bytes()), process.pid));
     carriers
 }
 
@@ -261,14 +265,14 @@ fn services(evidence: &Evidence) -> Vec<Service<'_>> {
         .into_iter()
         .filter_map(|(name, members)| Service::of(name, members))
         .collect();
-    services.sort_by_key(|service| std::cmp::Reverse(service.usage.disk_bytes()));
+    services.sort_by_key(|service| Reverse(service.usage.disk_bytes()));
     services
 }
 
 impl<'a> Service<'a> {
     /// None without members.
     fn of(name: String, mut members: Vec<&'a Process>) -> Option<Self> {
-        members.sort_by_key(|process| (std::cmp::Reverse(process.gross_bytes()), process.pid));
+        members.sort_by_key(|process| (Reverse(process.gross_bytes()), process.pid));
         let leader = *members.first()?;
         Some(Self {
             name,
@@ -300,7 +304,7 @@ fn running<'a>(evidence: &'a Evidence, catalogue: &'a Catalogue) -> Vec<Running<
         .values()
         .chain(&evidence.earlier)
         .collect();
-    processes.sort_by_key(|process| process.pid);
+    processes.sort_by_key(|process| (Reverse(process.gross_bytes()), process.pid));
     for process in processes {
         let Some(found_as) = catalogue.of_process(&process.facts).into_iter().next() else {
             continue;
@@ -309,12 +313,11 @@ fn running<'a>(evidence: &'a Evidence, catalogue: &'a Catalogue) -> Vec<Running<
         let running = found
             .entry(&entry.name)
             .or_insert_with(|| Running::of(entry));
-        running.signs.push(if process.facts.kernel {
-            format!("kernel thread {}", sanitize::name(&process.facts.comm))
-        } else {
-            format!("pid {}: {}", process.pid, process.command_line())
-        });
+        running.recognised.push(process);
         running.take_in(process, &children);
+    }
+    for running in found.values_mut() {
+        running.signs = signs(&running.recognised);
     }
     for work in &evidence.works {
         let Some(entry) = catalogue.of_work(work) else {
@@ -341,14 +344,30 @@ fn running<'a>(evidence: &'a Evidence, catalogue: &'a Catalogue) -> Vec<Running<
     for running in &mut found {
         running.usage = sum(&running.members);
     }
-    found.sort_by_key(|running| std::cmp::Reverse(running.usage.disk_bytes()));
+    found.sort_by_key(|running| Reverse(running.usage.disk_bytes()));
     found
+}
+
+/// How processes were recognised; of many, those that do most.
+fn signs(recognised: &[&Process]) -> Vec<String> {
+    const MOST: usize = 4;
+    let told = recognised.iter().take(MOST).map(|process| {
+        if process.facts.kernel {
+            format!("kernel thread {}", sanitize::name(&process.facts.comm))
+        } else {
+            format!("pid {}: {}", process.pid, process.command_line())
+        }
+    });
+    let rest = recognised.len().saturating_sub(MOST);
+    let rest = (rest > 0).then(|| format!("and {rest} more such processes"));
+    told.chain(rest).collect()
 }
 
 impl<'a> Running<'a> {
     fn of(entry: &'a Entry) -> Self {
         Self {
             entry,
+            recognised: Vec::new(),
             members: Vec::new(),
             signs: Vec::new(),
             usage: Usage::default(),

@@ -5,7 +5,7 @@ use std::process::{Command, Stdio};
 
 use anyhow::{Context as _, Result, ensure};
 
-use super::{postgres, program};
+use super::postgres;
 use crate::harness::{Capture, Context, Process, Skip, WORK, plain};
 use crate::scenarios::Scenario;
 use crate::scenarios::diagnose::watch::{Verdict, end, judge, start};
@@ -14,7 +14,29 @@ pub const SCENARIOS: &[Scenario] = &[
     Scenario {
         name: "apps_diagnose_tar",
         proves: "tar that packs a tree which is not in the cache is named as a backup",
-        run: tar,
+        run: |context| repeated(context, "tar", "backup", "tar", "tar cf - -C /"),
+    },
+    Scenario {
+        name: "apps_diagnose_rsync",
+        proves: "so is rsync that copies one",
+        run: |context| repeated(context, "rsync", "backup", "rsync", "rsync --archive"),
+    },
+    Scenario {
+        name: "apps_diagnose_updatedb",
+        proves: "updatedb that goes through directories which are not in the cache is named as \
+                 indexing",
+        run: |context| {
+            Skip::unless_root("only root empties the cache")?;
+            repeated(context, "updatedb", "indexing", "updatedb", "updatedb -U")
+        },
+    },
+    Scenario {
+        name: "apps_diagnose_apt",
+        proves: "apt-get that installs a package is named as that, by its dpkg",
+        run: |context| {
+            Skip::unless_root("only root installs packages")?;
+            repeated(context, "apt", "packages", "dpkg", "dpkg")
+        },
     },
     Scenario {
         name: "apps_diagnose_postgres",
@@ -23,14 +45,14 @@ pub const SCENARIOS: &[Scenario] = &[
     },
 ];
 
-fn tar(context: &Context) -> Result<()> {
-    program("tar")?;
-    let (packs, app) = (start(context, "tar", None)?, start(context, "app", None)?);
-    judge(context, &[packs.pid(), app.pid()], &["4"], |verdict| {
-        is_by(verdict, &["backup"], "tar", "tar cf - -C /")?;
+/// A program that `culprit.py` starts again and again.
+fn repeated(context: &Context, kind: &str, cause: &str, comm: &str, command: &str) -> Result<()> {
+    let (one, app) = (start(context, kind, None)?, start(context, "app", None)?);
+    judge(context, &[one.pid(), app.pid()], &["4"], |verdict| {
+        is_by(verdict, &[cause], comm, command)?;
         verdict.clears(app.pid())
     })?;
-    end([packs, app])
+    end([one, app])
 }
 
 /// After `postgres::CLUSTER`.

@@ -1,6 +1,7 @@
 //! The verdict of `diagnose`: who it accuses, of what, and whom it does not.
 
 mod files;
+mod machine;
 mod others;
 mod patterns;
 mod stories;
@@ -21,6 +22,8 @@ pub const SCENARIOS: &[Scenario] = &[
     patterns::CACHED,
     patterns::NAMES,
     patterns::IDLE,
+    machine::CONTAINER,
+    machine::ARRAY,
     files::BASELINE,
     files::CATALOGUE,
     files::BROKEN_CATALOGUE,

@@ -27,7 +27,7 @@ pub const REPLAYED: Scenario = Scenario {
 
 pub const BACKUP: Scenario = Scenario {
     name: "diagnose_backup_through_kvm",
-    proves: "a virtual machine that reads its disk, while a task of vzdump is there for it, is a \
+    proves: "a virtual machine that reads its disk, while a task of vzdump is there for it and holds its lock, is a \
              backup through kvm, and an application beside it is ruled out",
     run: backup,
 };
@@ -143,7 +143,7 @@ fn machine(context: &Context) -> Result<(Workload, String, Workload)> {
 
 fn backup(context: &Context) -> Result<()> {
     let (kvm, disk, app) = machine(context)?;
-    let task = start(context, "idle", Some(VZDUMP))?;
+    let task = start(context, "lock", Some(VZDUMP))?;
     judge(
         context,
         &[kvm.pid(), app.pid(), task.pid()],
@@ -156,6 +156,7 @@ fn backup(context: &Context) -> Result<()> {
             ensure!(verdict.files == [disk.clone()], "its disk: {verdict:#?}");
             verdict.has_evidence(&["VM 105", "k3s"])?;
             verdict.has_evidence(&[&format!("pid {}: task UPID:", task.pid())])?;
+            verdict.has_evidence(&["/run/vzdump.lock", "held"])?;
             verdict.clears(app.pid())
         },
     )?;

@@ -31,6 +31,8 @@ pub struct Culprit {
     pub pid: u32,
     pub comm: String,
     pub command: Option<String>,
+    pub container: Option<String>,
+    pub runtime: Option<String>,
     pub share: f64,
 }
 
