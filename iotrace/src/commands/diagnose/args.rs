@@ -128,8 +128,7 @@ impl DiagnoseArgs {
     /// What is done with it.
     pub fn config(&self) -> Result<Config, Error> {
         let catalogue = match &self.catalogue {
-            Some(path) => Catalogue::with_file(path)
-                .map_err(|reason| usage(format!("--catalogue {reason}")))?,
+            Some(path) => Catalogue::with_file(path).map_err(usage)?,
             None => Catalogue::embedded(),
         };
         let baseline = self

@@ -2,13 +2,15 @@
 
 use std::{
     collections::{BTreeMap, VecDeque},
-    fs, io,
+    fs,
+    io::{self, Write as _},
+    os::unix::fs::{MetadataExt as _, fchown},
     path::Path,
 };
 
 use serde::{Deserialize, Serialize};
 
-use super::picture::Picture;
+use super::{picture::Picture, read_small};
 use crate::output::{sanitize, units};
 
 /// Runs that are kept.
@@ -45,9 +47,15 @@ impl Baseline {
     /// Reads what was kept; nothing where there is no such file yet. The error says what is wrong
     /// with it.
     pub fn read(path: &Path) -> Result<Self, String> {
-        let text = match fs::read(path) {
+        let text = match read_small(path) {
             Ok(text) => text,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Self::default()),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                let dir = path.parent().unwrap_or(Path::new("/"));
+                if dir.as_os_str().is_empty() || dir.is_dir() {
+                    return Ok(Self::default());
+                }
+                return Err("its directory does not exist; make it first".to_owned());
+            }
             Err(error) => return Err(error.to_string()),
         };
         let baseline: Self = serde_json::from_slice(&text)
@@ -63,11 +71,18 @@ impl Baseline {
 
     /// Writes it, so that a file that is there stays whole whatever happens.
     pub fn write(&self, path: &Path) -> io::Result<()> {
-        let mut new = path.as_os_str().to_owned();
-        new.push(".new");
         let text = serde_json::to_vec(self).map_err(io::Error::other)?;
-        fs::write(&new, text)?;
-        fs::rename(&new, path)
+        // What a name leads to stays where it is, and whose it is.
+        let path = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+        let dir = path.parent().filter(|dir| !dir.as_os_str().is_empty());
+        let mut new = tempfile::NamedTempFile::new_in(dir.unwrap_or(Path::new(".")))?;
+        new.write_all(&text)?;
+        if let Ok(old) = fs::metadata(&path) {
+            new.as_file().set_permissions(old.permissions())?;
+            fchown(new.as_file(), Some(old.uid()), Some(old.gid()))?;
+        }
+        new.persist(&path)?;
+        Ok(())
     }
 
     /// Says what of this run is unusual, and keeps the run.

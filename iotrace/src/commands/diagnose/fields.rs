@@ -1,5 +1,7 @@
 //! NDJSON fields of `diagnose`.
 
+use base64::{Engine as _, engine::general_purpose::STANDARD};
+
 use super::{findings::Culprit, verdict::Verdict};
 use crate::output::ndjson::{Field, Slot, field};
 
@@ -33,7 +35,7 @@ pub const VERDICT_FIELDS: &[Field<Verdict>] = &[
     }),
     field!(
         "culprit",
-        "who does it: `pid`, `comm`, `command`, `unit`, `container`, `runtime`, `pod`, `share` (of what is going on, 0 to 1); absent when nobody is",
+        "who does it: `pid`, `processes` (how many belong together; `pid` is the one that did most), `comm`, `command`, `unit`, `container`, `runtime`, `pod`, `share` (theirs of what is going on, 0 to 1); absent when nobody is",
         |verdict, slot| {
             if let Some(culprit) = &verdict.culprit {
                 slot.record(CULPRIT_FIELDS, culprit);
@@ -44,7 +46,20 @@ pub const VERDICT_FIELDS: &[Field<Verdict>] = &[
         "files",
         "files, or patterns of them, that it is about",
         |verdict, slot| {
-            texts(&verdict.files, slot);
+            let files = verdict.files.iter();
+            let files: Vec<_> = files.map(|file| String::from_utf8_lossy(file)).collect();
+            slot.words(files.iter().map(|file| &**file));
+        }
+    ),
+    field!(
+        "files_b64",
+        "the same in Base64, when one of them is not UTF-8",
+        |verdict, slot| {
+            let files = &verdict.files;
+            if files.iter().any(|file| std::str::from_utf8(file).is_err()) {
+                let files: Vec<_> = files.iter().map(|file| STANDARD.encode(file)).collect();
+                slot.words(files.iter().map(String::as_str));
+            }
         }
     ),
     field!("evidence", "the figures, as sentences", |verdict, slot| {
@@ -72,6 +87,8 @@ pub const VERDICT_FIELDS: &[Field<Verdict>] = &[
 
 const CULPRIT_FIELDS: &[Field<Culprit>] = &[
     field!("pid", "", |culprit, slot| slot.number(culprit.pid.into())),
+    field!("processes", "", |culprit, slot| slot
+        .number(culprit.processes as u64)),
     field!("comm", "", |culprit, slot| slot
         .text(culprit.comm.as_bytes())),
     field!("command", "", |culprit, slot| text(

@@ -14,7 +14,7 @@ mod tests;
 mod text;
 mod verdict;
 
-use std::io;
+use std::{fs, io, path::Path};
 
 pub use args::{Config, DiagnoseArgs};
 pub use fields::VERDICT_FIELDS;
@@ -26,8 +26,21 @@ use super::{Header, View, write_end, write_header};
 use crate::{
     event::{Event, Lost, Time},
     kernel::Way,
-    output::{Output, Screen, ndjson, progress, tell},
+    output::{Output, Screen, ndjson, one_line, progress, tell},
 };
+
+/// Reads a file that people write, or that is kept for them: not what never ends.
+fn read_small(path: &Path) -> io::Result<Vec<u8>> {
+    const MOST: u64 = 16 << 20;
+    let kind = fs::metadata(path)?;
+    if !kind.is_file() {
+        return Err(io::Error::other("it is no regular file"));
+    }
+    if kind.len() > MOST {
+        return Err(io::Error::other("it is larger than 16 MiB"));
+    }
+    fs::read(path)
+}
 
 /// The command at work.
 pub struct Diagnose {
@@ -89,8 +102,14 @@ impl View for Diagnose {
         let mut verdict = verdict::judge(&picture, time);
         if let Some((path, baseline)) = &mut self.config.baseline {
             verdict.evidence.extend(baseline.compare(&picture));
-            if let Err(error) = baseline.write(path) {
-                tell(&format!("the baseline can not be kept: {error}"));
+            // What was recorded is no further run.
+            if self.config.duration.is_some()
+                && let Err(error) = baseline.write(path)
+            {
+                tell(&format!(
+                    "cannot keep the baseline {}: {error}. What is usual stays as it was",
+                    one_line(&*path)
+                ));
             }
         }
         if self.config.progress {

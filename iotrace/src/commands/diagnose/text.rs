@@ -19,7 +19,11 @@ pub fn render(verdict: &Verdict, width: Option<usize>, out: &mut Vec<u8>) {
     );
     lines.section("Verdict", &[certain]);
     lines.section("Evidence", &verdict.evidence);
-    lines.section("Files", &verdict.files);
+    let files = verdict.files.iter();
+    let files: Vec<_> = files
+        .map(|file| sanitize::name(file).into_owned())
+        .collect();
+    lines.section("Files", &files);
     lines.section("Ruled out", &verdict.ruled_out);
     lines.section("Also seen", &verdict.also);
     lines.section("Next", &verdict.next);

@@ -25,6 +25,9 @@ pub const ARRAY: Scenario = Scenario {
 
 const CONTAINER_ID: &str = "5f0c3a9e1d2b4c6f8a7e5f0c3a9e1d2b4c6f8a7e5f0c3a9e1d2b4c6f8a7e0123";
 
+/// As Docker shows it.
+const SHORT_ID: &str = CONTAINER_ID.split_at(12).0;
+
 /// A cgroup, which goes when its processes are gone.
 struct Cgroup(PathBuf);
 
@@ -62,8 +65,10 @@ fn container(context: &Context) -> Result<()> {
         let culprit = verdict.culprit.as_ref().context("no culprit")?;
         ensure!(
             culprit.runtime.as_deref() == Some("docker")
-                && culprit.container.as_deref() == Some(CONTAINER_ID)
-                && verdict.sentence.contains(&CONTAINER_ID[..12]),
+                && culprit.container.as_deref() == Some(SHORT_ID)
+                && verdict
+                    .sentence
+                    .contains(&format!("container docker/{SHORT_ID}")),
             "which container? {verdict:#?}"
         );
         verdict.clears(app.pid())

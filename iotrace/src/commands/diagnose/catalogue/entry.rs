@@ -4,7 +4,7 @@ use globset::{Candidate, Glob, GlobSet};
 use serde::{Deserialize, Deserializer, de::Error as _};
 
 use crate::{
-    commands::diagnose::program::Program,
+    commands::diagnose::program::{self, Program},
     event::{Facts, Work, WorkKind},
     filter,
 };
@@ -30,6 +30,9 @@ pub struct Entry {
     /// It is an application, which does what others ask for. Not among what can be ruled out.
     #[serde(default)]
     pub application: bool,
+    /// It reads, and writes next to nothing, so that it does not explain what is written.
+    #[serde(default)]
+    pub reads_only: bool,
     /// What to look at next: a command line, or a sentence.
     pub look: String,
 
@@ -53,7 +56,8 @@ pub struct Entry {
     /// Lock files that are held while it runs.
     #[serde(default, deserialize_with = "absolute")]
     pub(super) lock: Vec<String>,
-    /// File names of the programs that do its I/O.
+    /// File names or command lines of the programs, other than those that it starts, that do its
+    /// I/O.
     #[serde(default)]
     pub(super) through: Globs,
 }
@@ -61,8 +65,14 @@ pub struct Entry {
 impl Entry {
     /// Whether a process with these facts runs a program that does the I/O of this work.
     pub fn goes_through(&self, facts: &Facts) -> bool {
-        let names = Program::of(facts).names;
-        names.iter().any(|name| self.through.is_match(name))
+        let mut names = Program::of(facts).names.into_iter();
+        names.any(|name| self.through.is_match(name))
+            || program::command(facts).is_some_and(|command| self.through.is_match(command))
+    }
+
+    /// Whether there are such programs.
+    pub(super) fn has_others(&self) -> bool {
+        !self.through.is_empty()
     }
 
     /// Whether this is the work that a state of the system tells of.

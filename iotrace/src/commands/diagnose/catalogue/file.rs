@@ -5,8 +5,11 @@ use std::{fmt, path::Path};
 use serde::Deserialize;
 use toml::Spanned;
 
-use super::entry::{Carrier, Entry};
+use super::entry::{Carrier, Entry, Io};
 use crate::output::one_line;
+
+/// They say that nothing, or nothing special, is the matter.
+const RESERVED: [&str; 3] = ["none", "unclear", "process"];
 
 /// What a file holds.
 #[derive(Debug, Default)]
@@ -47,6 +50,18 @@ impl File {
             let (at, entry) = (entry.span().start, entry.get_ref());
             if !entry.is_recognisable() {
                 let what = "has none of exe, command, comm, kernel_thread, unit, work and lock";
+                return Err(wrong(at, &format!("'{}' {what}", entry.name)));
+            }
+            if entry.io == Io::Other && !entry.has_others() {
+                let what = "has io = \"other\", but no through that says whose";
+                return Err(wrong(at, &format!("'{}' {what}", entry.name)));
+            }
+            if RESERVED.contains(&entry.cause.as_str()) {
+                let what = "is a cause that verdicts have without a catalogue";
+                return Err(wrong(at, &format!("'{}' {what}", entry.cause)));
+            }
+            if entry.title.trim().is_empty() || entry.look.trim().is_empty() {
+                let what = "has an empty title or look";
                 return Err(wrong(at, &format!("'{}' {what}", entry.name)));
             }
             if entry.exe.is_empty() && !entry.arguments.is_empty() {

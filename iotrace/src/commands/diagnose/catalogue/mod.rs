@@ -6,7 +6,7 @@ mod file;
 #[cfg(test)]
 mod tests;
 
-use std::{collections::BTreeMap, fs, path::Path, path::PathBuf};
+use std::{collections::BTreeMap, io, path::Path, path::PathBuf};
 
 use globset::{Candidate, Error, GlobSet};
 
@@ -15,6 +15,7 @@ pub use entry::{Carrier, Entry, Io};
 use file::File;
 
 use super::program::{self, Program};
+use super::read_small;
 use crate::{
     event::{Facts, Work},
     output::one_line,
@@ -80,7 +81,10 @@ impl Catalogue {
     /// what to do.
     pub fn with_file(path: &Path) -> Result<Self, String> {
         let shown = one_line(path);
-        let text = fs::read_to_string(path).map_err(|error| {
+        let text = read_small(path).and_then(|text| {
+            String::from_utf8(text).map_err(|_| io::Error::other("it is not UTF-8"))
+        });
+        let text = text.map_err(|error| {
             format!(
                 "cannot read the catalogue {shown}: {error}. Give a TOML file that you may read"
             )

@@ -1,6 +1,6 @@
 //! Much that is read, but not from the disk.
 
-use super::{Culprit, Finding, rate};
+use super::{Culprit, Finding, look_at, rate};
 use crate::commands::diagnose::picture::{Picture, share, total};
 
 /// Less in a second nobody asks about.
@@ -39,7 +39,9 @@ pub fn find(picture: &Picture) -> Option<Finding> {
         ),
         culprit: Some(Culprit::of(process, weight)),
         evidence: vec![super::accounts(picture, process)],
-        next: vec![format!("iotrace top -C --cache --pid {}", process.pid)],
-        files: Vec::new(),
+        next: vec![look_at(process, "top -C --cache")],
+        on_idle_disks: true,
+        only_alone: true,
+        ..Finding::default()
     })
 }

@@ -1,8 +1,16 @@
 //! Files that are made to be removed at once.
 
-use super::{Culprit, Finding, SHARE, accounts, percent, rate, with_thread};
+use bytes::Bytes;
+
+use super::{Culprit, Finding, SHARE, accounts, look_at, percent, rate, with_thread};
 use crate::{
-    commands::diagnose::picture::{Picture, share, total},
+    commands::{
+        churn::Pattern,
+        diagnose::{
+            evidence::Process,
+            picture::{Picture, Service, share, total},
+        },
+    },
     output::{sanitize, units},
 };
 
@@ -15,7 +23,7 @@ const SHORT_NS: u64 = 30_000_000_000;
 /// The pattern with most files.
 pub fn find(picture: &Picture) -> Option<Finding> {
     let lives = &picture.evidence.lives;
-    let is_churn = |pattern: &&crate::commands::churn::Pattern| {
+    let is_churn = |pattern: &&Pattern| {
         let young = pattern.deleted.saturating_sub(pattern.older);
         picture.rate(pattern.created) >= LEAST_RATE
             && share(young, pattern.created) >= ENDED
@@ -29,36 +37,34 @@ pub fn find(picture: &Picture) -> Option<Finding> {
     let first = *patterns.first()?;
     let creator = first.creator()?;
     let process = picture.evidence.processes.get(&creator.pid)?;
-    // All patterns that this process fills: one request may fill several directories.
-    patterns.retain(|pattern| {
-        pattern
-            .creator()
-            .is_some_and(|thread| thread.pid == process.pid)
-    });
-    let written = total(patterns.iter().map(|pattern| pattern.write_bytes));
+    let service = picture.service(creator.pid)?;
+    // All patterns that they fill: one request may fill several directories.
+    let by_them = |pattern: &Pattern| pattern.created_by(|pid| service.has(pid));
+    patterns.retain(|pattern| by_them(pattern) >= SHARE);
+    if by_them(first) < SHARE {
+        return None;
+    }
+    let written = patterns
+        .iter()
+        .map(|pattern| (pattern.write_bytes as f64 * by_them(pattern)) as u64);
+    let written = total(written);
     let created: u64 = patterns.iter().map(|pattern| pattern.created).sum();
     let deleted: u64 = patterns.iter().map(|pattern| pattern.deleted).sum();
     // Who writes a file under another name, to put it in the place of the one before, makes and
     // loses files too, but they are one file that is written anew.
     let renewals = picture.evidence.renewals.iter();
-    let renewals = renewals.filter(|((pid, _), _)| *pid == process.pid);
-    if renewals.map(|(_, count)| *count).max().unwrap_or(0) > created / 2 {
+    let renewals = renewals.filter(|((pid, _), _)| service.has(*pid));
+    let most_renewed = renewals.map(|(_, renewals)| renewals.count).max();
+    if most_renewed.unwrap_or(0) > created / 2 {
         return None;
     }
-    // Small files cost by their number: then its part of all names that change counts.
-    let all = &picture.evidence.processes;
-    let changes: u64 = all
-        .values()
-        .map(|process| process.changes + process.opens)
-        .sum();
-    let by_number = share(process.changes + process.opens, changes);
-    let of_files = written.min(process.usage.disk_write_bytes.max(written / 2));
-    let by_bytes = picture.write_share(of_files);
-    let weight = if picture.devices.bytes() > 0 && by_bytes < SHARE && !picture.is_idle() {
-        // Something else moves the bytes.
-        by_bytes
+    let by_bytes = picture.weight_of_writes(&service.usage, written);
+    // Where the disks have nothing to do, small files cost by their number.
+    let weight = if picture.is_idle() {
+        let all = total(picture.services.iter().map(Service::names));
+        by_bytes.max(share(service.names(), all))
     } else {
-        by_bytes.max(by_number)
+        by_bytes
     };
     let name = sanitize::name(&first.name).into_owned();
     let half = first
@@ -67,6 +73,17 @@ pub fn find(picture: &Picture) -> Option<Finding> {
         .map(units::duration)
         .unwrap_or_default();
     let thread = Some((creator.tid, &creator.comm[..]));
+    let deleter = first.deleter().map(|thread| thread.pid);
+    let temporary = match deleter {
+        Some(pid) if !service.has(pid) => {
+            let deleter = picture.evidence.processes.get(&pid);
+            format!(
+                "short-lived files, which {} removes",
+                deleter.map_or_else(|| format!("pid {pid}"), Process::title)
+            )
+        }
+        _ => "and removes temporary files".to_owned(),
+    };
     let mut evidence = vec![format!(
         "{name}: {} files made, {} removed, {} alive; half of them lived at most {half}; {} written to them, {} read back; up to {} in one second",
         first.created,
@@ -76,19 +93,11 @@ pub fn find(picture: &Picture) -> Option<Finding> {
         units::bytes(first.read_bytes),
         first.largest_burst()
     )];
-    let usage = &process.usage;
-    if usage.cancelled_write_bytes > 0 {
-        // Some may have been written before it was watched.
-        let earlier = usage
-            .cancelled_write_bytes
-            .saturating_sub(usage.disk_write_bytes);
-        let cancelled = usage.cancelled_write_bytes - earlier;
-        let more = match earlier {
-            0 => String::new(),
-            earlier => format!(", and {} that it wrote before", units::bytes(earlier)),
-        };
+    let usage = &service.usage;
+    let cancelled = usage.cancelled_write_bytes.min(usage.disk_write_bytes);
+    if cancelled > 0 {
         evidence.push(format!(
-            "{} of the {} that it wrote were cancelled before they reached the disk ({}){more}",
+            "{} of the {} that it wrote were cancelled before they reached the disk ({})",
             units::bytes(cancelled),
             units::bytes(usage.disk_write_bytes),
             percent(share(cancelled, usage.disk_write_bytes))
@@ -100,22 +109,21 @@ pub fn find(picture: &Picture) -> Option<Finding> {
         tier: 1,
         weight,
         certainty: 0.95,
+        on_idle_disks: true,
         sentence: format!(
-            "{} makes and removes temporary files, {name}: {created} made and {deleted} removed in {}, {} written.",
-            with_thread(process, thread),
+            "{} makes {temporary}, {name}: {created} made and {deleted} removed in {}, {} written.",
+            service.who(&with_thread(process, thread)),
             units::duration(picture.evidence.watched_ns),
             rate(picture, written)
         ),
-        culprit: Some(Culprit::of(process, weight)),
+        culprit: Some(Culprit::with_service(process, service, weight)),
         files: patterns
             .iter()
             .take(5)
-            .map(|pattern| String::from_utf8_lossy(&pattern.name).into_owned())
+            .map(|pattern| Bytes::copy_from_slice(&pattern.name))
             .collect(),
         evidence,
-        next: vec![
-            format!("iotrace churn --pid {}", process.pid),
-            format!("iotrace opens --pid {}", process.pid),
-        ],
+        next: vec![look_at(process, "churn"), look_at(process, "opens")],
+        ..Finding::default()
     })
 }

@@ -1,6 +1,8 @@
 //! A virtual machine: what is in it, this host can not see.
 
-use super::{Culprit, Finding, SHARE, accounts, percent, rate};
+use bytes::Bytes;
+
+use super::{Culprit, Finding, SHARE, accounts, look_at, percent, rate};
 use crate::commands::diagnose::{evidence::Process, guest::Guest, picture::Picture};
 
 /// The busiest process, if it is a virtual machine.
@@ -34,11 +36,12 @@ pub fn find(picture: &Picture) -> Option<Finding> {
             describe(service.leader, &guest),
             accounts(picture, service.leader),
         ],
-        files: guest.disks,
+        files: guest.disks.into_iter().map(Bytes::from).collect(),
         next: vec![
             "run iotrace in the guest".to_owned(),
-            format!("iotrace top -C --pid {}", service.leader.pid),
+            look_at(service.leader, "top -C"),
         ],
+        ..Finding::default()
     })
 }
 

@@ -1,7 +1,7 @@
 //! Names, not bytes: files that are opened, made and removed by the thousand.
 
-use super::{Culprit, Finding, SHARE, accounts, percent};
-use crate::commands::diagnose::picture::{Picture, share, total};
+use super::{Culprit, Finding, SHARE, accounts, look_at, percent};
+use crate::commands::diagnose::picture::{Picture, Service, share, total};
 
 /// Fewer in a second are no storm.
 const LEAST_RATE: f64 = 1000.0;
@@ -10,19 +10,10 @@ const BYTES_OF_EACH: u64 = 8192;
 
 /// The service that opens and changes most names.
 pub fn find(picture: &Picture) -> Option<Finding> {
-    let names = |service: &crate::commands::diagnose::picture::Service| -> u64 {
-        service
-            .members
-            .iter()
-            .map(|process| process.opens + process.changes)
-            .sum()
-    };
-    let service = picture
-        .services
-        .iter()
-        .max_by_key(|service| names(service))?;
-    let count = names(service);
-    let all: u64 = picture.services.iter().map(names).sum();
+    let services = picture.services.iter();
+    let service = services.max_by_key(|service| service.names())?;
+    let count = service.names();
+    let all = total(picture.services.iter().map(Service::names));
     let members = service.members.iter();
     let bytes = total(members.map(|process| process.counts.bytes()));
     if picture.rate(count) < LEAST_RATE || bytes / count.max(1) > BYTES_OF_EACH {
@@ -52,14 +43,15 @@ pub fn find(picture: &Picture) -> Option<Finding> {
         certainty: 0.75,
         sentence: format!(
             "{} opens {:.0} files and changes {:.0} names per second, {} of all that is done with names here, and moves few bytes.",
-            process.title(),
+            service.who(&process.title()),
             picture.rate(service.members.iter().map(|process| process.opens).sum()),
             picture.rate(service.members.iter().map(|process| process.changes).sum()),
             percent(share(count, all))
         ),
-        culprit: Some(Culprit::of(process, weight)),
+        culprit: Some(Culprit::with_service(process, service, weight)),
         evidence: vec![accounts(picture, process)],
-        files: Vec::new(),
-        next: vec![format!("iotrace opens --pid {}", process.pid)],
+        on_idle_disks: true,
+        next: vec![look_at(process, "opens")],
+        ..Finding::default()
     })
 }

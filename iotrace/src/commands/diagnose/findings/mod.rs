@@ -14,12 +14,16 @@ mod sync;
 mod system_work;
 mod wal;
 
+use std::{cmp::Reverse, collections::HashSet};
+
+use bytes::Bytes;
+
 use super::{
     evidence::{FileUse, Process},
-    picture::Picture,
+    picture::{Picture, Service},
 };
 use crate::{
-    event::{Container, FilePath},
+    event::{Container, Counts, FilePath},
     output::{sanitize, units},
 };
 
@@ -28,16 +32,6 @@ pub const SHARE: f64 = 0.4;
 
 /// What is always there and could be the matter, is not said to be.
 const LEAST_CERTAIN: f64 = 0.25;
-
-/// What is the matter also while the disks have next to nothing to do: it slows down who does it,
-/// or the disks will have to do it later. Of the rest, the most of nothing is nothing.
-const OF_IDLE_DISKS: [&str; 5] = [
-    "temp_file_churn",
-    "log_flood",
-    "wal_not_checkpointed",
-    "metadata_storm",
-    "cache_reads",
-];
 
 /// Something that may be the matter.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -54,19 +48,26 @@ pub struct Finding {
     pub sentence: String,
     /// Who does it.
     pub culprit: Option<Culprit>,
+    /// It counts also while the disks have next to nothing to do: it slows down who does it, or
+    /// the disks will have to do it later. Of the rest, the most of nothing is nothing.
+    pub on_idle_disks: bool,
+    /// It is told only if nothing else is the matter.
+    pub only_alone: bool,
     /// Files or patterns that it is about.
-    pub files: Vec<String>,
+    pub files: Vec<Bytes>,
     /// The figures.
     pub evidence: Vec<String>,
     /// What to do next.
     pub next: Vec<String>,
 }
 
-/// Who does it.
+/// Who does it: a process, or several that belong together.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Culprit {
-    /// Process id.
+    /// Process id; of several, of the one that did most.
     pub pid: u32,
+    /// How many they are.
+    pub processes: usize,
     /// Name.
     pub comm: String,
     /// Command line, when known.
@@ -75,7 +76,7 @@ pub struct Culprit {
     pub unit: Option<String>,
     /// Its container.
     pub container: Option<Container>,
-    /// What part of it is its own, 0 to 1.
+    /// What part of what is going on is theirs, 0 to 1.
     pub share: f64,
 }
 
@@ -86,11 +87,20 @@ impl Culprit {
         let facts = &process.facts;
         Self {
             pid: process.pid,
+            processes: 1,
             comm: text(&facts.comm),
             command: facts.command.as_deref().map(text),
             unit: facts.unit.clone(),
             container: facts.container.clone(),
             share,
+        }
+    }
+
+    /// A process, and all that belong to the same service.
+    pub fn with_service(process: &Process, service: &Service, share: f64) -> Self {
+        Self {
+            processes: service.active().max(1),
+            ..Self::of(process, share)
         }
     }
 }
@@ -116,14 +126,11 @@ pub fn all(picture: &Picture) -> Vec<Finding> {
     let is_worth_it = |finding: &Finding| {
         finding.weight >= SHARE
             && finding.weight * finding.certainty >= LEAST_CERTAIN
-            && (!is_idle || OF_IDLE_DISKS.contains(&finding.cause.as_str()))
+            && (!is_idle || finding.on_idle_disks)
     };
     findings.retain(is_worth_it);
-    findings.sort_by(|a, b| {
-        (a.tier, -a.weight)
-            .partial_cmp(&(b.tier, -b.weight))
-            .unwrap_or(std::cmp::Ordering::Equal)
-    });
+    let worth = |finding: &Finding| finding.weight * finding.certainty;
+    findings.sort_by(|a, b| (a.tier.cmp(&b.tier)).then(worth(b).total_cmp(&worth(a))));
     findings
 }
 
@@ -144,16 +151,78 @@ fn shown(path: &FilePath) -> String {
     text
 }
 
+/// A command of iotrace for a process: by its name when it is no more, for then others like it come
+/// and go.
+fn look_at(process: &Process, command: &str) -> String {
+    if process.ended {
+        let comm = FilePath {
+            bytes: process.facts.comm.clone(),
+            ..FilePath::default()
+        };
+        format!("iotrace {command} --comm {}", quoted(&comm))
+    } else {
+        format!("iotrace {command} --pid {}", process.pid)
+    }
+}
+
+/// A word of a command line that is safe to be pasted into a shell.
+fn quoted(path: &FilePath) -> String {
+    let is_plain = |byte: &u8| byte.is_ascii_alphanumeric() || b"/._-+,:@%".contains(byte);
+    if path.bytes.iter().all(is_plain) {
+        return shown(path);
+    }
+    let mut text = String::from("$'");
+    for byte in &path.bytes {
+        match byte {
+            b'\\' | b'\'' => text.extend(['\\', char::from(*byte)]),
+            b' '..=b'~' => text.push(char::from(*byte)),
+            _ => text += &format!("\\{byte:03o}"),
+        }
+    }
+    text.push('\'');
+    text
+}
+
 /// The first paths of these files, each once.
-fn paths<'a>(files: impl Iterator<Item = &'a FileUse>) -> Vec<String> {
+fn paths<'a>(files: impl Iterator<Item = &'a FileUse>) -> Vec<Bytes> {
     const MOST: usize = 5;
     let mut paths = Vec::new();
-    for path in files.filter_map(|file| file.path.as_deref()).map(shown) {
-        if paths.len() < MOST && !paths.contains(&path) {
-            paths.push(path);
+    for path in files.filter_map(|file| file.path.as_deref()) {
+        if paths.len() < MOST && !paths.contains(&path.bytes) {
+            paths.push(path.bytes.clone());
         }
     }
     paths
+}
+
+/// Files of a service, those first that come first by a figure.
+fn service_files<'a>(
+    picture: &Picture<'a>,
+    service: &Service,
+    figure: fn(&Counts) -> u64,
+) -> Vec<&'a FileUse> {
+    let pids: HashSet<u32> = service.members.iter().map(|process| process.pid).collect();
+    let files = picture.evidence.files.iter();
+    let files = files.filter(|((pid, _), _)| pids.contains(pid));
+    let mut files: Vec<_> = files.map(|(_, file)| file).collect();
+    let path = |file: &FileUse| file.path.as_ref().map(|path| path.bytes.clone());
+    files.sort_by_key(|file| (Reverse(figure(&file.counts)), path(file)));
+    files
+}
+
+/// The file of these that comes first by a figure: by its path where that is the same.
+fn most<'a>(
+    picture: &Picture<'a>,
+    figure: impl Fn(u32, &FileUse) -> Option<u64>,
+) -> Option<(&'a Process, &'a FileUse)> {
+    let files = picture.evidence.files.iter();
+    let files = files.filter_map(|((pid, _), file)| Some((figure(*pid, file)?, *pid, file)));
+    let path = |file: &FileUse| file.path.as_ref().map(|path| path.bytes.clone());
+    let (_, pid, file) = files.max_by(|(a, of_a, one), (b, of_b, other)| {
+        let paths = || path(one).cmp(&path(other));
+        a.cmp(b).then_with(paths).then(of_a.cmp(of_b))
+    })?;
+    Some((picture.evidence.processes.get(&pid)?, file))
 }
 
 /// `postgres (pid 812, thread 815 "worker")`
@@ -172,16 +241,21 @@ fn with_thread(process: &Process, thread: Option<(u32, &[u8])>) -> String {
 /// The accounts of a process, as evidence.
 fn accounts(picture: &Picture, process: &Process) -> String {
     let usage = &process.usage;
+    let (written, cancelled) = (usage.disk_write_bytes, usage.cancelled_write_bytes);
     let mut text = format!(
         "{}: {} read from storage, {} to be written",
         process.title(),
         rate(picture, usage.disk_read_bytes),
-        rate(picture, usage.disk_write_bytes)
+        rate(picture, written)
     );
-    if usage.cancelled_write_bytes > 0 {
+    let own = cancelled.min(written);
+    if own > 0 {
+        text += &format!(", {} of it cancelled before it was", rate(picture, own));
+    }
+    if cancelled > own {
         text += &format!(
-            ", {} of it cancelled before it was",
-            rate(picture, usage.cancelled_write_bytes)
+            "; {} dropped that became dirty before it was watched",
+            units::bytes(cancelled - own)
         );
     }
     text

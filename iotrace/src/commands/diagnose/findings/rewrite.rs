@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use super::{Culprit, Finding, accounts, logs::write_part, rate};
+use super::{Culprit, Finding, accounts, look_at, rate};
 use crate::{commands::diagnose::picture::Picture, output::sanitize};
 
 /// Fewer times are how programs keep their state.
@@ -18,23 +18,20 @@ pub fn find(picture: &Picture) -> Option<Finding> {
             *sum = u64::saturating_add(*sum, file.counts.write_bytes);
         }
     }
-    let often = picture
-        .evidence
-        .renewals
-        .iter()
-        .filter(|(_, count)| **count >= LEAST && picture.rate(**count) >= LEAST_RATE);
     let bytes = |pid: u32, path: &[u8]| written.get(&(pid, path)).copied().unwrap_or(0);
-    let ((pid, path), count) =
-        often.max_by_key(|((pid, path), count)| (bytes(*pid, path), **count, *pid))?;
-    let process = picture.evidence.processes.get(pid)?;
-    // What was written under another name before it got this one is the process's too.
-    let written = bytes(*pid, path).max(
-        process
-            .usage
-            .disk_write_bytes
-            .min(process.counts.write_bytes),
-    );
-    let weight = picture.write_share(written) * write_part(picture);
+    let often = picture.evidence.renewals.iter().filter(|(_, renewals)| {
+        renewals.count >= LEAST && picture.rate(renewals.count) >= LEAST_RATE
+    });
+    let sums = often.map(|((pid, path), renewals)| {
+        // With system calls alone it is not known under which name a file goes on.
+        let from = renewals.from.as_ref().filter(|from| *from != path);
+        let before = from.map_or(0, |from| bytes(*pid, from));
+        let written = bytes(*pid, path).saturating_add(before);
+        (written, renewals.count, *pid, path)
+    });
+    let (written, count, pid, path) = sums.max()?;
+    let process = picture.evidence.processes.get(&pid)?;
+    let weight = picture.weight_of_writes(&process.usage, written);
     let name = sanitize::name(path).into_owned();
     Some(Finding {
         cause: "rewrite".to_owned(),
@@ -44,7 +41,7 @@ pub fn find(picture: &Picture) -> Option<Finding> {
         sentence: format!(
             "{} writes {name} anew {:.1} times per second, {}.",
             process.title(),
-            picture.rate(*count),
+            picture.rate(count),
             rate(picture, written)
         ),
         culprit: Some(Culprit::of(process, weight)),
@@ -52,7 +49,8 @@ pub fn find(picture: &Picture) -> Option<Finding> {
             format!("{name}: cut to nothing or replaced {count} times"),
             accounts(picture, process),
         ],
-        next: vec![format!("iotrace events --pid {pid}")],
-        files: vec![name],
+        next: vec![look_at(process, "events")],
+        files: vec![path.clone()],
+        ..Finding::default()
     })
 }

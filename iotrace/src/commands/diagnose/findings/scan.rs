@@ -1,9 +1,14 @@
-//! A file or device that is read from one end to the other, or a tree of files each once: what a
-//! backup looks like, whatever it is called.
+//! Files or a device that somebody reads in large blocks: what a backup looks like, whatever it is
+//! called. Whether it goes from one end to the other, nobody looks: that would cost each read.
 
-use super::{Culprit, Finding, SHARE, accounts, paths, percent, rate, shown};
+use super::{
+    Culprit, Finding, SHARE, accounts, look_at, paths, percent, rate, service_files, shown,
+};
 use crate::{
-    commands::diagnose::picture::{Picture, share, total},
+    commands::diagnose::{
+        evidence::FileUse,
+        picture::{Picture, share, total},
+    },
     event::FileType,
     output::units,
 };
@@ -19,30 +24,32 @@ pub fn find(picture: &Picture) -> Option<Finding> {
         .services
         .iter()
         .max_by_key(|service| service.usage.disk_read_bytes)?;
-    let ids: Vec<u32> = service.members.iter().map(|process| process.pid).collect();
     let weight = picture.share(&service.usage);
-    if weight < SHARE || service.usage.disk_read_bytes < service.usage.disk_write_bytes {
+    // A database reads so what it is asked for.
+    if weight < SHARE
+        || service.usage.disk_read_bytes < service.usage.disk_write_bytes
+        || picture.application(service.leader.pid).is_some()
+    {
         return None;
     }
-    let files = picture.evidence.files.iter();
-    let mut files: Vec<_> = files
-        .filter(|((pid, _), file)| {
-            let counts = &file.counts;
-            ids.contains(pid)
-                && matches!(file.file_type, FileType::Regular | FileType::Block)
-                && counts.read_bytes > counts.write_bytes
-                && counts
-                    .read_bytes
-                    .checked_div(counts.reads)
-                    .is_some_and(|mean| mean >= LEAST_MEAN)
-        })
-        .collect();
-    files.sort_by_key(|((pid, _), file)| (std::cmp::Reverse(file.counts.read_bytes), *pid));
-    let scanned = total(files.iter().map(|(_, file)| file.counts.read_bytes));
+    let is_read_through = |file: &&FileUse| {
+        let counts = &file.counts;
+        matches!(file.file_type, FileType::Regular | FileType::Block)
+            && counts.read_bytes > counts.write_bytes
+            && counts
+                .read_bytes
+                .checked_div(counts.reads)
+                .is_some_and(|mean| mean >= LEAST_MEAN)
+    };
+    let mut files = service_files(picture, service, |counts| counts.read_bytes);
+    files.retain(is_read_through);
+    let scanned = total(files.iter().map(|file| file.counts.read_bytes));
     let members = service.members.iter();
     let all = total(members.map(|process| process.counts.read_bytes));
-    let ((pid, _), first) = files.first()?;
-    let process = picture.evidence.processes.get(pid)?;
+    let first = files.first()?;
+    let members = service.members.iter().copied();
+    let process = members.max_by_key(|process| (process.usage.disk_read_bytes, process.pid))?;
+    let pid = process.pid;
     if scanned < LEAST_BYTES || share(scanned, all) < 0.7 {
         return None;
     }
@@ -62,13 +69,13 @@ pub fn find(picture: &Picture) -> Option<Finding> {
         weight,
         certainty: 0.7,
         sentence: format!(
-            "{} reads through {what} in large blocks ({} at a time): {}, {} of all disk I/O. So read backups, copies and checks.",
-            process.title(),
+            "{} reads {what} in large blocks ({} at a time): {}, {} of all disk I/O. Backups, copies and checks read like this.",
+            service.who(&process.title()),
             units::bytes(mean),
             rate(picture, service.usage.disk_read_bytes),
             percent(weight)
         ),
-        culprit: Some(Culprit::of(process, weight)),
+        culprit: Some(Culprit::with_service(process, service, weight)),
         evidence: vec![
             format!(
                 "{path}: {} in {} reads",
@@ -77,10 +84,11 @@ pub fn find(picture: &Picture) -> Option<Finding> {
             ),
             accounts(picture, process),
         ],
-        files: paths(files.iter().map(|(_, file)| *file)),
+        files: paths(files.into_iter()),
         next: vec![
-            format!("iotrace top -C --pid {pid}"),
+            look_at(process, "top -C"),
             format!("ps -o lstart,ppid,args -p {pid}"),
         ],
+        ..Finding::default()
     })
 }

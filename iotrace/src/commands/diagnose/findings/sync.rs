@@ -1,6 +1,6 @@
 //! Small writes, each of which is waited for: the disk works for every one of them.
 
-use super::{Culprit, Finding, SHARE, logs::write_part, percent, rate, shown};
+use super::{Culprit, Finding, SHARE, most, percent, rate, shown};
 use crate::{
     commands::diagnose::picture::{Picture, share, total},
     output::units,
@@ -34,18 +34,15 @@ pub fn find(picture: &Picture) -> Option<Finding> {
     let all = total(all.map(|service| syncs(&service.members)));
     // What devices write beyond that is for the sake of it: journals, and blocks that are larger.
     let weight = share(count, all).min(share(written, picture.processes.disk_write_bytes))
-        * write_part(picture);
+        * picture.write_part();
     if mean > SMALL || weight < SHARE {
         return None;
     }
-    let ids: Vec<u32> = service.members.iter().map(|process| process.pid).collect();
-    let files = picture
-        .evidence
-        .files
-        .iter()
-        .filter(|((pid, _), file)| file.syncs > 0 && ids.contains(pid));
-    let file = files.max_by_key(|((pid, _), file)| (file.syncs, *pid));
-    let path = file.and_then(|(_, file)| file.path.as_deref()).map(shown);
+    let file = most(picture, |pid, file| {
+        (file.syncs > 0 && service.has(pid)).then_some(file.syncs)
+    });
+    let file_path = file.and_then(|(_, file)| file.path.as_deref());
+    let path = file_path.map(shown);
     let mut evidence = vec![format!(
         "{:.0} syncs per second, {} written for each; {} of all syncs",
         picture.rate(count),
@@ -67,32 +64,31 @@ pub fn find(picture: &Picture) -> Option<Finding> {
             "the devices write {times} times as much as it does"
         ));
     }
-    let application = picture.works.iter().find(|work| {
-        work.entry.application && work.members.iter().any(|member| member.pid == leader.pid)
-    });
-    let kind = application
-        .map(|work| format!(" ({})", work.entry.title))
-        .unwrap_or_default();
+    let first = leader.title() + &picture.kind(leader.pid);
     Some(Finding {
         cause: "sync_writes".to_owned(),
         tier: 1,
         weight,
         certainty: 0.85,
         sentence: format!(
-            "{}{kind} waits {:.0} times per second until {} in storage, {} each time: many small synchronous writes, {}.",
-            leader.title(),
+            "{} waits {:.0} times per second until what it wrote is in storage, {} each time{}: many small synchronous writes, {}.",
+            service.who(&first),
             picture.rate(count),
-            path.as_ref()
-                .map_or_else(|| "files are".to_owned(), |path| format!("{path} is")),
             units::bytes(mean),
+            path.as_ref()
+                .map_or_else(String::new, |path| format!(", most often {path}")),
             rate(picture, written)
         ),
-        culprit: Some(Culprit::of(leader, weight)),
-        files: path.into_iter().collect(),
+        culprit: Some(Culprit::with_service(leader, service, weight)),
+        files: file_path
+            .map(|path| path.bytes.clone())
+            .into_iter()
+            .collect(),
         evidence,
         next: vec![format!(
             "iotrace events --json --pid {} | grep '\"sync\"'",
             leader.pid
         )],
+        ..Finding::default()
     })
 }

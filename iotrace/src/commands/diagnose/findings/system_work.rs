@@ -1,14 +1,14 @@
 //! Work that the system does on its own account, and the catalogue knows: it is looked for before
 //! any application is suspected.
 
+use bytes::Bytes;
+
 use super::{Culprit, Finding, SHARE, accounts, percent, rate};
 use crate::commands::diagnose::{
     catalogue::Io,
     evidence::Process,
-    guest::backup_targets,
     picture::{Picture, Running},
 };
-use crate::event::Usage;
 
 /// All of it that explains enough.
 pub fn find(picture: &Picture) -> Vec<Finding> {
@@ -22,110 +22,103 @@ pub fn find(picture: &Picture) -> Vec<Finding> {
         .collect()
 }
 
-fn finding(work: &Running, weight: f64) -> Finding {
-    Finding {
+fn finding(work: &Running, weight: f64) -> Option<Finding> {
+    (weight >= SHARE).then(|| Finding {
         cause: work.entry.cause.clone(),
         tier: 0,
         weight,
-        certainty: work.entry.weight,
+        // What was there for some of the time only may not be it.
+        certainty: work.entry.weight * work.seen,
         evidence: work.signs.clone(),
         next: vec![work.entry.look.clone()],
         ..Finding::default()
+    })
+}
+
+/// The process that does most of it, and how many others there are.
+fn who(work: &Running, process: &Process) -> String {
+    let all = work.members.iter().chain(&work.through);
+    match all.filter(|process| process.gross_bytes() > 0).count() {
+        0 | 1 => process.title(),
+        many => format!("{} and {} more processes", process.title(), many - 1),
     }
 }
 
-fn busiest<'a>(members: &[&'a Process]) -> Option<&'a Process> {
-    members
-        .iter()
-        .copied()
-        .max_by_key(|process| (process.gross_bytes(), process.pid))
+fn culprit(work: &Running, process: &Process, share: f64) -> Culprit {
+    let all = work.members.iter().chain(&work.through);
+    let active = all.filter(|process| process.gross_bytes() > 0).count();
+    Culprit {
+        processes: active.max(1),
+        ..Culprit::of(process, share)
+    }
 }
 
 fn by_itself(picture: &Picture, work: &Running) -> Option<Finding> {
-    let share = picture.share(&work.usage);
-    let process = busiest(&work.members)?;
-    if share < SHARE {
-        return None;
-    }
-    let mut finding = finding(work, share);
+    let share = picture.share_of_work(work);
+    let process = work.busiest()?;
+    let mut finding = finding(work, share)?;
     finding.sentence = format!(
         "{}: {} reads {} and writes {}, {} of all disk I/O.",
         capital(&work.entry.title),
-        process.title(),
+        who(work, process),
         rate(picture, work.usage.disk_read_bytes),
         rate(picture, work.usage.disk_write_bytes),
         percent(share)
     );
     finding.evidence.push(accounts(picture, process));
-    finding.culprit = Some(Culprit::of(process, share));
+    finding.culprit = Some(culprit(work, process, share));
     Some(finding)
 }
 
 /// The work of another process, such as that of the virtual machine that is backed up.
 fn through_others(picture: &Picture, work: &Running) -> Option<Finding> {
-    let targets: Vec<String> = work
-        .members
-        .iter()
-        .flat_map(|process| backup_targets(&process.facts))
-        .collect();
-    let id = |process: &Process| process.guest().and_then(|guest| guest.id);
-    let all = picture.evidence.processes.values();
-    let mut through: Vec<&Process> = all
-        .filter(|process| work.entry.goes_through(&process.facts))
-        .collect();
-    // Only the machines that it is for; a machine without a number may be any.
-    let is_target = |process: &&Process| id(process).is_some_and(|id| targets.contains(&id));
-    if through.iter().any(&is_target) {
-        through.retain(is_target);
-    } else if !targets.is_empty() {
-        through.retain(|process| id(process).is_none());
+    let share = picture.share_of_work(work);
+    let process = work.busiest()?;
+    if !work.through.iter().any(|other| other.pid == process.pid) {
+        return by_itself(picture, work);
     }
-    through.extend(&work.members);
-    through.sort_by_key(|process| process.pid);
-    through.dedup_by_key(|process| process.pid);
-    let mut usage = Usage::default();
-    for process in &through {
-        usage += process.usage;
-    }
-    let share = picture.share(&usage);
-    let process = busiest(&through)?;
-    if share < SHARE {
-        return None;
-    }
+    let mut finding = finding(work, share)?;
     let guest = process.guest();
-    let mut finding = finding(work, share);
-    let what = match guest.as_ref().and_then(|guest| guest.id.as_ref()) {
-        Some(id) => format!("backup of VM {id} ({})", work.entry.name),
-        None => work.entry.title.clone(),
+    let id = guest.as_ref().and_then(|guest| guest.id.as_ref());
+    let (what, rest) = match id {
+        Some(id) if work.is_for_them => (
+            format!(
+                "{} of VM {id} ({})",
+                work.entry.cause.replace('_', " "),
+                work.entry.name
+            ),
+            " It is not the guest, and no application.",
+        ),
+        _ => (work.entry.title.clone(), ""),
     };
+    if guest.is_some() && !work.is_for_them {
+        // Nothing says which machine it is for.
+        finding.certainty *= 0.5;
+    }
     finding.sentence = format!(
-        "{} through {}: it reads {} and writes {}, {} of all disk I/O. It is not the guest, and no application.",
+        "{} through {}: {} read and {} written, {} of all disk I/O.{rest}",
         capital(&what),
-        process.title(),
-        rate(picture, usage.disk_read_bytes),
-        rate(picture, usage.disk_write_bytes),
+        who(work, process),
+        rate(picture, work.usage.disk_read_bytes),
+        rate(picture, work.usage.disk_write_bytes),
         percent(share)
     );
     if let Some(guest) = guest {
-        finding
-            .evidence
-            .push(super::guest::describe(process, &guest));
-        finding.files = guest.disks;
+        let text = super::guest::describe(process, &guest);
+        finding.evidence.push(text);
+        finding.files = guest.disks.into_iter().map(Bytes::from).collect();
     }
     finding.evidence.push(accounts(picture, process));
-    finding.culprit = Some(Culprit::of(process, share));
+    finding.culprit = Some(culprit(work, process, share));
     Some(finding)
 }
 
-/// What no process explains.
+/// What no process explains, and the processes that asked for it.
 fn by_the_kernel(picture: &Picture, work: &Running) -> Option<Finding> {
-    let share = 1.0 - picture.coverage()?;
-    if share < SHARE {
-        return None;
-    }
-    let mut finding = finding(work, share);
+    let share = picture.share_of_work(work);
+    let mut finding = finding(work, share)?;
     finding.sentence = format!(
-        "{}: {} of what the devices do ({} read, {} written) is done by the kernel, not by a process.",
+        "{}: {} of what the devices do ({} read, {} written) is done by the kernel for it.",
         capital(&work.entry.title),
         percent(share),
         rate(picture, picture.devices.read_bytes),

@@ -1,68 +1,64 @@
 //! A write-ahead log that grows, while its database is not brought up to date with it.
 
-use super::{Culprit, Finding, accounts, logs::write_part, rate, shown};
+use super::{Culprit, Finding, accounts, most, rate, shown};
 use crate::{
-    commands::diagnose::picture::{Picture, total},
+    commands::diagnose::{evidence::FileUse, picture::Picture},
     output::units,
 };
 
 /// SQLite takes over what is in its log when that has 1,000 pages, 4 MiB in all but old databases:
-/// more than twice that says that somebody keeps it from doing so.
+/// more than twice that without a write to the database says that somebody keeps it from doing so.
 const LEAST_BYTES: u64 = 10 << 20;
 
 /// The log to which most was written.
 pub fn find(picture: &Picture) -> Option<Finding> {
-    let files = &picture.evidence.files;
-    let written = |name: &[u8]| -> u64 {
-        let of_that_name = files.values().filter(|file| {
-            file.path
-                .as_ref()
-                .is_some_and(|path| &path.bytes[..] == name)
-        });
-        total(of_that_name.map(|file| file.counts.write_bytes))
+    let is_log = |file: &FileUse| {
+        let path = file.path.as_ref();
+        path.is_some_and(|path| path.bytes.ends_with(b"-wal"))
+            && file.counts.write_bytes >= LEAST_BYTES
     };
-    let logs = files.iter().filter(|(_, file)| {
-        file.counts.write_bytes >= LEAST_BYTES
-            && file
-                .path
-                .as_ref()
-                .is_some_and(|path| path.bytes.ends_with(b"-wal"))
-    });
-    let ((pid, _), log) = logs.max_by_key(|((pid, _), file)| (file.counts.write_bytes, *pid))?;
-    let process = picture.evidence.processes.get(pid)?;
+    let (process, log) = most(picture, |_, file| {
+        is_log(file).then_some(file.counts.write_bytes)
+    })?;
     let path = log.path.as_deref()?;
     let database = path.bytes.strip_suffix(b"-wal")?;
-    let (to_log, to_database) = (log.counts.write_bytes, written(database));
-    if to_database > to_log / 10 {
+    // Few pages may be what is changed all the time: any write to it shows that it keeps up.
+    let is_kept_up = picture.evidence.files.values().any(|file| {
+        let path = file.path.as_ref();
+        file.counts.writes > 0 && path.is_some_and(|path| &path.bytes[..] == database)
+    });
+    if is_kept_up {
         return None;
     }
-    let weight = picture.write_share(to_log) * write_part(picture);
+    let written = log.counts.write_bytes;
+    let weight = picture.weight_of_writes(&process.usage, written);
+    let files = vec![path.bytes.clone()];
     let path = shown(path);
     Some(Finding {
         cause: "wal_not_checkpointed".to_owned(),
         tier: 1,
         weight,
         certainty: 0.85,
+        on_idle_disks: true,
         sentence: format!(
-            "{} writes to {path} without its database being brought up to date: {} went into the log, {} into the database, so that the log grows and every read has to search it.",
+            "{} writes to {path} without its database being brought up to date: {} went into the log, nothing into the database, so that the log grows and every read has to search it.",
             process.title(),
-            units::bytes(to_log),
-            units::bytes(to_database)
+            units::bytes(written)
         ),
         culprit: Some(Culprit::of(process, weight)),
         evidence: vec![
             format!(
-                "{path}: {} in {:.0} writes per second, {} syncs",
-                rate(picture, to_log),
-                picture.rate(log.counts.writes),
-                log.syncs
+                "{path}: {} written in {:.0} writes per second",
+                rate(picture, written),
+                picture.rate(log.counts.writes)
             ),
             accounts(picture, process),
         ],
+        files,
         next: vec![
-            format!("ls -l {path}; look for a reader that keeps a transaction open"),
-            "PRAGMA wal_checkpoint(TRUNCATE)".to_owned(),
+            "look for a transaction that is open for long, or a reader that never ends".to_owned(),
+            "PRAGMA wal_checkpoint(TRUNCATE) in that database".to_owned(),
         ],
-        files: vec![path],
+        ..Finding::default()
     })
 }

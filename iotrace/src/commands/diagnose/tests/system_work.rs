@@ -138,18 +138,14 @@ fn work_of_the_kernel_that_no_process_explains() {
     };
     let found = of(10 * MIB);
     assert_eq!(who(&found), ("resync", None));
-    assert!(
-        found
-            .sentence
-            .contains("done by the kernel, not by a process")
-    );
+    assert!(found.sentence.contains("90 % of what the devices do"));
     assert!(says(&found.evidence, "md0: resync, 25 % done"));
     // The application does it, and the array only a little.
     let found = of(61 * MIB);
     assert_eq!(who(&found), ("process", Some(10)));
     assert!(says(
-        &found.ruled_out,
-        "resync of an md array: there (md0: resync, 25 % done)"
+        &found.also,
+        "resync of an md array: there (md0: resync, 25 % done), up to 39.0 %"
     ));
 }
 
@@ -168,4 +164,140 @@ fn work_that_only_waits_is_none() {
     ]);
     assert_eq!(who(&found), ("unclear", None));
     assert!(says(&found.ruled_out, "resync"));
+}
+
+/// Two disks, and an array that copies what it is told to both.
+fn mirror(written: u64, checked: u64) -> [Event; 3] {
+    let device = |name: &str, kind, below: &[&str], read_bytes, write_bytes| {
+        let Event::Device(device) = disk(read_bytes, write_bytes) else {
+            panic!("no device");
+        };
+        Event::Device(Device {
+            name: name.to_owned(),
+            kind,
+            below: below.iter().map(ToString::to_string).collect(),
+            ..device
+        })
+    };
+    [
+        device("sda", DeviceKind::Disk, &[], checked, written),
+        device("sdb", DeviceKind::Disk, &[], checked, written),
+        device("md0", DeviceKind::Raid, &["sda", "sdb"], 0, written),
+    ]
+}
+
+#[test]
+fn what_an_array_writes_twice_is_its_writers() {
+    let check = || work(WorkKind::Md, "md0", "check", None);
+    let found = verdict(
+        mirror(100 * MIB, 10 * MIB)
+            .into_iter()
+            .chain([check(), proc(10, "writer", 0, 100 * MIB)]),
+    );
+    assert_eq!(who(&found), ("process", Some(10)));
+    assert!(says(&found.evidence, "processes explain 83 %"));
+    let found = verdict(
+        mirror(MIB, 50 * MIB)
+            .into_iter()
+            .chain([check(), proc(10, "writer", 0, MIB)]),
+    );
+    assert_eq!(who(&found), ("scrub", None));
+}
+
+#[test]
+fn what_only_reads_did_not_write() {
+    let found = verdict([
+        disk(0, 100 * MIB),
+        work(WorkKind::Md, "md0", "check", None),
+        proc(10, "app", 0, 10 * MIB),
+    ]);
+    assert_eq!(who(&found), ("unclear", None));
+}
+
+/// Nobody knows what processes did whose accounts are not told.
+#[test]
+fn the_kernel_is_not_accused_for_processes_that_are_hidden() {
+    let hidden = Event::Proc(Proc {
+        pid: 11,
+        tid: None,
+        facts: Arc::new(facts("secret")),
+        accounts: None,
+        io_wait_ns: None,
+        threads: None,
+        ended: false,
+    });
+    let found = verdict([
+        disk(100 * MIB, 0),
+        work(WorkKind::Md, "md0", "resync", None),
+        proc(10, "app", 10 * MIB, 0),
+        hidden,
+    ]);
+    assert_eq!(who(&found), ("unclear", None));
+}
+
+#[test]
+fn work_that_was_there_for_a_moment_is_less_sure() {
+    let looks = (0..10).map(|_| Event::System(System::default()));
+    let resync = work(WorkKind::Md, "md0", "resync", None);
+    let events = looks.chain([disk(100 * MIB, 0), resync, proc(10, "app", 10 * MIB, 0)]);
+    assert_eq!(who(&verdict(events)), ("unclear", None));
+}
+
+#[test]
+fn a_backup_of_no_known_machine_names_none() {
+    let found = verdict([
+        disk(120 * MIB, 0),
+        kvm(501, 105, "k3s", 100 * MIB),
+        kvm(502, 106, "web", 10 * MIB),
+        proc(
+            600,
+            "task UPID:host:001854D2:1B2ADD95:693C976B:vzdump::root@pam:",
+            0,
+            0,
+        ),
+    ]);
+    assert_eq!(who(&found), ("backup", Some(501)));
+    assert!(
+        found.sentence.starts_with("Backup by vzdump through kvm"),
+        "{}",
+        found.sentence
+    );
+    assert!(!found.sentence.contains("not the guest"));
+    assert!(found.confidence < 0.5);
+}
+
+/// An idle backup job, and somebody else's copy.
+#[test]
+fn a_job_is_no_excuse_for_what_it_did_not_start() {
+    let found = verdict([
+        disk(100 * MIB, 0),
+        proc(10, "/usr/local/bin/backup.sh", 0, 0),
+        proc(11, "dd if=/dev/sda of=/dev/null", 100 * MIB, 0),
+    ]);
+    assert_eq!(who(&found), ("process", Some(11)));
+}
+
+/// A dump that waits, and a database that works.
+#[test]
+fn of_a_database_only_what_serves_the_dump_is_the_dumps() {
+    let of = |title: &str| {
+        verdict([
+            disk(100 * MIB, 0),
+            proc(10, "/usr/bin/pg_dump app", 0, 0),
+            proc(11, title, 90 * MIB, 0),
+        ])
+        .cause
+    };
+    assert_eq!(of("postgres: app app [local] COPY"), "backup");
+    assert_eq!(of("postgres: app app 10.0.0.7(50000) SELECT"), "database");
+}
+
+#[test]
+fn who_holds_a_lock_does_its_work() {
+    let found = verdict([
+        disk(0, 100 * MIB),
+        work(WorkKind::Lock, "/var/lib/dpkg/lock", "held", Some(10)),
+        proc(10, "/opt/own-installer", 0, 90 * MIB),
+    ]);
+    assert_eq!(who(&found), ("packages", Some(10)));
 }

@@ -141,7 +141,7 @@ fn threads_of_the_kernel_are_known_by_their_names() {
         ("kworker/2:1-xfs-conv/dm-0", "", "xfs"),
         ("kworker/u8:4-loop7", "", "loop"),
         ("kworker/u8:2-btrfs-endio", "", "btrfs"),
-        ("kworker/u8:2-btrfs-scrub", "btrfs-scrub", "btrfs"),
+        ("kworker/u8:2+btrfs-scrub", "btrfs-scrub", "btrfs"),
         ("loop3", "", "loop"),
         ("dmcrypt_write/2", "", "dm-crypt"),
         ("jbd2/sda1-8", "", "ext4"),

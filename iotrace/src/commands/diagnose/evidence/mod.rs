@@ -1,9 +1,15 @@
 //! What was seen while it was watched, summed up. Pure: no clock, no I/O.
 
+mod fared;
+mod process;
+
 use std::{
     collections::{BTreeMap, HashMap},
     sync::Arc,
 };
+
+pub use fared::Fared;
+pub use process::{FileUse, Process, Renewals};
 
 use bytes::Bytes;
 
@@ -11,7 +17,7 @@ use crate::{
     commands::churn::Lives,
     event::{
         Change, Changed, Counts, Device, Event, Facts, FileId, FilePath, FileType, Lost, Opened,
-        Operation, Proc, Stack, System, Tick, Time, Usage, Work,
+        Operation, Proc, Stack, Tick, Time, Work,
     },
     filter::NameFilter,
 };
@@ -20,8 +26,6 @@ use crate::{
 const MOST_FILES: usize = 65_536;
 /// Files of which the lives are followed.
 const MOST_LIVES: usize = 131_072;
-/// Threads of a process that are told apart.
-const MOST_THREADS: usize = 64;
 
 /// Everything that was seen.
 pub struct Evidence {
@@ -37,14 +41,14 @@ pub struct Evidence {
     pub earlier: Vec<Process>,
     /// What processes did with files.
     pub files: HashMap<(u32, FileId), FileUse>,
-    /// How often a process cut a file to nothing, or replaced one by another, by its path.
-    pub renewals: HashMap<(u32, Bytes), u64>,
+    /// Files that a process cut to nothing, or replaced by others, by their path.
+    pub renewals: HashMap<(u32, Bytes), Renewals>,
     /// Operations on files that found no room.
     pub files_untracked: u64,
-    /// How the system fared, interval by interval.
-    pub systems: Vec<System>,
-    /// What the system did on its own account.
-    pub works: Vec<Work>,
+    /// How the system fared.
+    pub system: Fared,
+    /// What the system did on its own account, with the number of looks in which it was there.
+    pub works: Vec<(Work, u64)>,
     /// The lives of files.
     pub lives: Lives,
     /// What was lost.
@@ -53,48 +57,10 @@ pub struct Evidence {
     pub by_calls: bool,
     /// There are accounts of processes.
     pub has_accounts: bool,
+    /// There are processes whose accounts may not be read.
+    pub has_hidden: bool,
     /// Files were traced.
     pub has_files: bool,
-}
-
-/// A process, with what it did while it was watched.
-#[derive(Clone, Debug, Default)]
-pub struct Process {
-    /// Its id.
-    pub pid: u32,
-    /// What it is.
-    pub facts: Arc<Facts>,
-    /// By the kernel's accounts.
-    pub usage: Usage,
-    /// Since it began.
-    pub total: Usage,
-    /// Time waited for I/O, nanoseconds.
-    pub waited_ns: u64,
-    /// Of all files, by tracing.
-    pub counts: Counts,
-    /// Opens, also those that failed.
-    pub opens: u64,
-    /// Names made, changed and removed.
-    pub changes: u64,
-    /// Times that it waited until a file was in storage.
-    pub syncs: u64,
-    /// Bytes by thread, with the thread's name.
-    pub threads: HashMap<u32, (Bytes, u64)>,
-}
-
-/// What a process did with a file.
-#[derive(Clone, Debug)]
-pub struct FileUse {
-    /// Where it is, when known.
-    pub path: Option<Arc<FilePath>>,
-    /// Its kind.
-    pub file_type: FileType,
-    /// How much.
-    pub counts: Counts,
-    /// Opens that succeeded.
-    pub opens: u64,
-    /// How often somebody waited until it was in storage.
-    pub syncs: u64,
 }
 
 impl Evidence {
@@ -109,12 +75,13 @@ impl Evidence {
             files: HashMap::new(),
             renewals: HashMap::new(),
             files_untracked: 0,
-            systems: Vec::new(),
+            system: Fared::default(),
             works: Vec::new(),
             lives: Lives::new(NameFilter::default(), MOST_LIVES),
             lost: Lost::default(),
             by_calls: false,
             has_accounts: false,
+            has_hidden: false,
             has_files: false,
         }
     }
@@ -124,7 +91,7 @@ impl Evidence {
         match event {
             Event::Proc(proc) => self.proc(proc),
             Event::Device(device) => self.device(device),
-            Event::System(system) => self.systems.push(system),
+            Event::System(system) => self.system.add(&system),
             Event::Work(work) => self.work(work),
             Event::Io(io) if !io.lower => {
                 self.has_files = true;
@@ -147,11 +114,9 @@ impl Evidence {
                 {
                     let path = open.path.clone().map(Arc::new);
                     let is_cut = open.flags & libc::O_TRUNC as u64 != 0 && created != Some(true);
-                    if let Some(file) = self.file(open.thread.pid, file, file_type, path) {
-                        file.opens += 1;
-                    }
+                    self.file(open.thread.pid, file, file_type, path);
                     if is_cut {
-                        self.renewed(open.thread.pid, open.path.as_ref());
+                        self.renewed(open.thread.pid, open.path.as_ref(), None);
                     }
                 }
                 self.lives.open(open);
@@ -182,7 +147,9 @@ impl Evidence {
         self.lives.tick(None);
         self.by_calls = self.has_files && self.has_inflated_writes();
         if self.by_calls {
-            for process in self.processes.values_mut() {
+            let processes = self.processes.values_mut().chain(&mut self.earlier);
+            // Who wrote without calls, through memory, is taken at the kernel's word.
+            for process in processes.filter(|process| process.counts.writes > 0) {
                 let called = process.counts.write_bytes;
                 let usage = &mut process.usage;
                 usage.disk_write_bytes = usage.disk_write_bytes.min(called);
@@ -196,23 +163,28 @@ impl Evidence {
     /// mm/page-writeback.c, with file systems that have large folios).
     fn has_inflated_writes(&self) -> bool {
         const SLACK: u64 = 16 << 20;
-        let processes = self.processes.values().chain(&self.earlier);
-        let dirtied = processes
-            .map(|process| process.usage.net_write_bytes())
-            .fold(0, i64::saturating_add);
-        let devices = self.devices.values();
-        let written = devices
-            .filter(|device| self.stack.is_bottom(&device.name))
+        let mut bottom = self.bottom().peekable();
+        if bottom.peek().is_none() {
+            return false;
+        }
+        let written = bottom
             .map(|device| device.work.write_bytes)
             .fold(0, u64::saturating_add);
-        let dirty = |system: &System| system.dirty_bytes.zip(system.writeback_bytes);
-        let waiting = self.systems.last().and_then(dirty);
-        let waiting = waiting.map_or(0, |(dirty, writeback)| dirty.saturating_add(writeback));
         let room = written
-            .saturating_add(waiting)
+            .saturating_add(self.system.dirty_bytes)
             .saturating_mul(2)
             .saturating_add(SLACK);
-        u64::try_from(dirtied).is_ok_and(|dirtied| dirtied > room)
+        let processes = self.processes.values().chain(&self.earlier);
+        let dirtied = processes
+            .map(Process::net_written)
+            .fold(0, u64::saturating_add);
+        dirtied > room
+    }
+
+    /// The devices whose work can be added up.
+    pub fn bottom(&self) -> impl Iterator<Item = &Device> {
+        let devices = self.devices.values();
+        devices.filter(|device| self.stack.is_bottom(&device.name))
     }
 
     fn proc(&mut self, proc: Proc) {
@@ -220,6 +192,7 @@ impl Evidence {
             return;
         }
         self.has_accounts |= proc.accounts.is_some();
+        self.has_hidden |= proc.accounts.is_none() && !proc.facts.kernel && !proc.ended;
         if let Some(known) = self.processes.get(&proc.pid)
             && known.facts.started.is_some()
             && is_another(known.facts.started, proc.facts.started)
@@ -232,12 +205,10 @@ impl Evidence {
         if process.facts.command.is_none() || proc.facts.command.is_some() {
             process.facts = proc.facts;
         }
+        process.ended |= proc.ended;
         if let Some(accounts) = proc.accounts {
             process.usage += accounts.interval;
-            process.total = accounts.total;
         }
-        let waited = proc.io_wait_ns.map_or(0, |(waited, _)| waited);
-        process.waited_ns = process.waited_ns.saturating_add(waited);
     }
 
     fn device(&mut self, device: Device) {
@@ -249,10 +220,15 @@ impl Evidence {
     }
 
     fn work(&mut self, work: Work) {
-        let is_same = |known: &&mut Work| known.kind == work.kind && known.name == work.name;
-        match self.works.iter_mut().find(is_same) {
-            Some(known) => *known = work,
-            None => self.works.push(work),
+        let known = self.works.iter_mut();
+        let mut same =
+            known.filter(|(known, _)| (known.kind, &known.name) == (work.kind, &work.name));
+        match same.next() {
+            Some((known, looks)) => {
+                *known = work;
+                *looks += 1;
+            }
+            None => self.works.push((work, 1)),
         }
     }
 
@@ -261,14 +237,25 @@ impl Evidence {
         if change.what != Changed::Free {
             self.process(change.thread.pid, &change.thread.comm).changes += 1;
         }
-        // Who renames a file to the name of another writes it anew, whether or not the kernel tells
-        // that there was one.
-        if let Changed::Rename {
-            exchange: false, ..
+        match &change.what {
+            // Who renames a file to the name of another writes it anew, whether or not the kernel
+            // tells that there was one.
+            Changed::Rename {
+                from,
+                exchange: false,
+                ..
+            } => self.renewed(change.thread.pid, change.path.as_ref(), from.as_ref()),
+            Changed::Truncate { length: 0 } => {
+                self.renewed(change.thread.pid, change.path.as_ref(), None);
+            }
+            _ => {}
         }
-        | Changed::Truncate { length: 0 } = change.what
+        // What was written under the old name is the new one's.
+        if let (Changed::Rename { .. }, Some(file), Some(path)) =
+            (&change.what, change.file, &change.path)
+            && let Some(file) = self.files.get_mut(&(change.thread.pid, file))
         {
-            self.renewed(change.thread.pid, change.path.as_ref());
+            file.path = Some(Arc::new(path.clone()));
         }
         let is_file = change
             .file_type
@@ -280,13 +267,15 @@ impl Evidence {
         }
     }
 
-    fn renewed(&mut self, pid: u32, path: Option<&FilePath>) {
+    fn renewed(&mut self, pid: u32, path: Option<&FilePath>, from: Option<&FilePath>) {
         let Some(path) = path else {
             return;
         };
         let key = (pid, path.bytes.clone());
         if self.renewals.len() < MOST_FILES || self.renewals.contains_key(&key) {
-            *self.renewals.entry(key).or_default() += 1;
+            let renewals = self.renewals.entry(key).or_default();
+            renewals.count += 1;
+            renewals.from = from.map(|path| path.bytes.clone());
         }
     }
 
@@ -317,7 +306,6 @@ impl Evidence {
             path: None,
             file_type,
             counts: Counts::default(),
-            opens: 0,
             syncs: 0,
         });
         found.path = found.path.take().or(path);
@@ -331,31 +319,4 @@ fn is_another(one: Option<Time>, other: Option<Time>) -> bool {
     const SAME_NS: u64 = 100_000_000;
     let times = one.zip(other);
     times.is_some_and(|(one, other)| one.0.abs_diff(other.0) > SAME_NS)
-}
-
-impl Process {
-    fn thread(&mut self, tid: u32, comm: &Bytes, bytes: u64) {
-        if self.threads.len() < MOST_THREADS || self.threads.contains_key(&tid) {
-            let thread = self.threads.entry(tid).or_insert_with(|| (comm.clone(), 0));
-            thread.1 = thread.1.saturating_add(bytes);
-        }
-    }
-
-    /// The thread that moved most bytes, when it is not the first one.
-    pub fn busiest_thread(&self) -> Option<(u32, &Bytes)> {
-        let busiest = self
-            .threads
-            .iter()
-            .max_by_key(|(tid, (_, bytes))| (*bytes, **tid));
-        busiest
-            .filter(|(tid, _)| **tid != self.pid)
-            .map(|(tid, (comm, _))| (*tid, comm))
-    }
-
-    /// Bytes from storage, and those that became dirty, also such as were dropped later.
-    pub fn gross_bytes(&self) -> u64 {
-        self.usage
-            .disk_read_bytes
-            .saturating_add(self.usage.disk_write_bytes)
-    }
 }
