@@ -6,7 +6,10 @@ use iotrace_common::{
 };
 
 use super::{
-    layout::{TASK_BTF_HELPER, Traceable, UringComplete, arch, check_all, layout, uring_complete},
+    layout::{
+        LOOP_HELPER, TASK_BTF_HELPER, Traceable, UringComplete, arch, check_all, layout,
+        uring_complete,
+    },
     request::{Backend, Opens, Request, What},
     types::{self, TypeFile},
 };
@@ -19,6 +22,8 @@ pub struct Plan {
     missing: Vec<(&'static str, Feature)>,
     pub settings: Settings,
     pub syscalls: [u8; SYSCALL_TABLE],
+    /// Whether the kernel has the helper for loops.
+    pub loops: bool,
     /// Type ids and forms of the functions that can be traced, or why not.
     pub functions: Vec<(&'static str, Traceable)>,
     /// How the kernel tells completions of io_uring, if it does.
@@ -50,6 +55,7 @@ pub fn plan(request: &Request) -> Result<Plan, Unavailable> {
         },
         uring,
         syscalls: syscalls(request.what),
+        loops: btf.function(LOOP_HELPER).is_some(),
         functions: check_all(&btf, &layout),
     };
     plan.allows(request).map_err(bad)?;
@@ -289,6 +295,7 @@ mod tests {
             settings: settings(&request(What::opens(Opens::All))),
             uring: None,
             syscalls: [0; SYSCALL_TABLE],
+            loops: false,
             functions: Vec::new(),
         };
         let transfers = What::transfers(Transfers {
