@@ -11,8 +11,14 @@ use crate::{
     rounds::{self, Rounds},
 };
 
-/// Buffer for a path; the slack lets a component start anywhere below the cap.
-pub type PathBuf = [u8; PATH_CAP + NAME_CAP];
+/// Buffer for a path.
+#[repr(C)]
+pub struct PathBuf {
+    /// The slack lets a component start anywhere below the cap.
+    pub bytes: [u8; PATH_CAP + NAME_CAP],
+    /// How the walk ended, as far as is known: 0 at the root, or bits of `path_flag`.
+    ended: u32,
+}
 
 /// Appends the components from `place` to the root to `out`, after the `*len`
 /// bytes that are there; `len` is below [`PATH_CAP`] afterwards too. Returns bits
@@ -37,10 +43,11 @@ pub unsafe fn walk(out: *mut PathBuf, len: *mut u32, place: Place) -> u32 {
         dentry: place.dentry,
         mount,
         at_mount,
-        ended: path_flag::CUT,
     };
+    walk.end(path_flag::CUT);
     rounds::run(STEPS, &mut walk);
-    walk.ended
+    // SAFETY: the caller vouches for the memory.
+    unsafe { read_volatile(&raw const (*out).ended) }
 }
 
 /// Most steps of a walk: the root is no step.
@@ -48,8 +55,8 @@ const STEPS: u32 = PATH_STEPS as u32 + 1;
 
 /// A walk under way.
 ///
-/// The length lives in map memory on purpose: whatever way a step took, the
-/// verifier knows the same of it afterwards, namely nothing. So it finds that it
+/// The length and the end live in map memory on purpose: whatever way a step took, the
+/// verifier knows the same of them afterwards, namely nothing. So it finds that it
 /// has seen the next step before, instead of trying all ways to combine steps.
 struct Walk {
     out: *mut PathBuf,
@@ -57,8 +64,6 @@ struct Walk {
     dentry: Ptr,
     mount: Ptr,
     at_mount: MountLinks,
-    /// How it ended, as far as is known: 0 at the root, or bits of `path_flag`.
-    ended: u32,
 }
 
 impl Rounds for Walk {
@@ -70,12 +75,18 @@ impl Rounds for Walk {
             Ok(Some(ended)) => ended,
             Err(_) => path_flag::CUT | path_flag::BROKEN,
         };
-        self.ended = ended;
+        self.end(ended);
         true
     }
 }
 
 impl Walk {
+    #[inline(always)]
+    fn end(&mut self, ended: u32) {
+        // SAFETY: who made the walk vouches for the memory.
+        unsafe { write_volatile(&raw mut (*self.out).ended, ended) };
+    }
+
     /// Goes one step up, from a mount's root to the mount below, or appends a component.
     #[inline(always)]
     unsafe fn up(&mut self) -> Result<Option<u32>, Loss> {
