@@ -1,6 +1,10 @@
 //! From what is wanted and what the kernel is like to the constants and
 //! programs to load.
 
+use std::sync::OnceLock;
+
+use aya::Btf;
+use aya_obj::btf::{BtfType, Func, FuncLinkage};
 use iotrace_common::{
     ABSENT, CALL_PLACED, CALL_SIZED, Feature, Layout, SYSCALL_TABLE, Settings, Syscall,
 };
@@ -28,6 +32,8 @@ pub struct Plan {
     pub functions: Vec<(&'static str, Traceable)>,
     /// How the kernel tells completions of io_uring, if it does.
     uring: Option<UringComplete>,
+    /// See [`Plan::stub`].
+    stub: OnceLock<Btf>,
 }
 
 /// Makes the plan.
@@ -57,6 +63,7 @@ pub fn plan(request: &Request) -> Result<Plan, Unavailable> {
         syscalls: syscalls(request.what),
         loops: btf.function(LOOP_HELPER).is_some(),
         functions: check_all(&btf, &layout),
+        stub: OnceLock::new(),
     };
     plan.allows(request).map_err(bad)?;
     Ok(plan)
@@ -143,6 +150,29 @@ impl Plan {
     pub fn function(&self, name: &str) -> Traceable {
         let found = self.functions.iter().find(|(known, _)| *known == name);
         found.map_or_else(|| Err("not planned".to_owned()), |(_, id)| id.clone())
+    }
+
+    /// BTF in which functions have the ids that the running kernel gave them, and all else is
+    /// void: it is only asked for these. To parse the kernel's own once more costs about 15 ms.
+    pub fn stub(&self) -> &Btf {
+        self.stub.get_or_init(|| {
+            let mut btf = Btf::new();
+            let functions = self.functions.iter();
+            let mut functions: Vec<_> = functions
+                .filter_map(|(name, id)| Some((id.as_ref().ok()?.0, name)))
+                .collect();
+            functions.sort_unstable();
+            let mut next = 1;
+            for (id, name) in functions {
+                for _ in next..id {
+                    btf.add_type(BtfType::Unknown);
+                }
+                let name = btf.add_string(name);
+                btf.add_type(BtfType::Func(Func::new(name, 0, FuncLinkage::Static)));
+                next = id + 1;
+            }
+            btf
+        })
     }
 }
 
@@ -297,6 +327,7 @@ mod tests {
             syscalls: [0; SYSCALL_TABLE],
             loops: false,
             functions: Vec::new(),
+            stub: OnceLock::new(),
         };
         let transfers = What::transfers(Transfers {
             read: true,
