@@ -11,7 +11,7 @@ use crate::commands::{
 const VERSION: &str = concat!(
     env!("CARGO_PKG_VERSION"),
     " (kernel programs ",
-    env!("IOTRACE_OBJECT_SHA256"),
+    env!("IOTRACE_OBJECTS_SHA256"),
     ")"
 );
 

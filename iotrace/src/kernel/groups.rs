@@ -398,9 +398,7 @@ mod tests {
     use aya_obj::{Object, ProgramSection};
 
     use super::*;
-    use crate::kernel::{Opens, Transfers, layout, ways};
-
-    static OBJECT: &[u8] = aya::include_bytes_aligned!("../../bpf/iotrace.bpf.o");
+    use crate::kernel::{Opens, Transfers, layout, object, ways};
 
     fn everything() -> [What; 4] {
         let transfers = Transfers {
@@ -432,8 +430,11 @@ mod tests {
 
     #[test]
     fn every_program_and_function_of_the_groups_is_there() {
-        let object = Object::parse(OBJECT).expect("the object");
-        for backend in Backend::ALL {
+        for (object, backend) in [object::PLAIN, object::LOOPS]
+            .into_iter()
+            .flat_map(|object| Backend::ALL.map(|backend| (object, backend)))
+        {
+            let object = Object::parse(object).expect("the object");
             for hook in everything()
                 .into_iter()
                 .flat_map(|what| groups(backend, what))

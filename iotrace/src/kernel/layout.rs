@@ -97,6 +97,9 @@ pub fn uring_complete(btf: &Btf) -> Option<UringComplete> {
 /// The kernel function behind the helper of that name (since 5.11).
 pub const TASK_BTF_HELPER: &str = "bpf_get_current_task_btf";
 
+/// The kernel function behind the helper for loops (since 5.17).
+pub const LOOP_HELPER: &str = "bpf_loop";
+
 /// Every function that is traced.
 pub fn functions() -> impl Iterator<Item = &'static str> {
     let by_name = NameCall::ALL.into_iter().map(|call| call.function().0);
@@ -110,7 +113,7 @@ pub fn wanted_names() -> impl Iterator<Item = &'static str> {
         .filter_map(|(path, ..)| path.split('.').next());
     structs
         .chain(functions())
-        .chain([TASK_BTF_HELPER, URING_COMPLETE, "pt_regs"])
+        .chain([TASK_BTF_HELPER, LOOP_HELPER, URING_COMPLETE, "pt_regs"])
 }
 
 /// Type id of a function and its form. One that is there with other arguments must not be

@@ -11,6 +11,7 @@ mod groups;
 mod layout;
 mod load;
 mod names;
+mod object;
 mod pinned;
 mod plan;
 mod probe;

@@ -1,12 +1,19 @@
 //! From what is wanted and what the kernel is like to the constants and
 //! programs to load.
 
+use std::sync::OnceLock;
+
+use aya::Btf;
+use aya_obj::btf::{BtfType, Func, FuncLinkage};
 use iotrace_common::{
     ABSENT, CALL_PLACED, CALL_SIZED, Feature, Layout, SYSCALL_TABLE, Settings, Syscall,
 };
 
 use super::{
-    layout::{TASK_BTF_HELPER, Traceable, UringComplete, arch, check_all, layout, uring_complete},
+    layout::{
+        LOOP_HELPER, TASK_BTF_HELPER, Traceable, UringComplete, arch, check_all, layout,
+        uring_complete,
+    },
     request::{Backend, Opens, Request, What},
     types::{self, TypeFile},
 };
@@ -19,10 +26,14 @@ pub struct Plan {
     missing: Vec<(&'static str, Feature)>,
     pub settings: Settings,
     pub syscalls: [u8; SYSCALL_TABLE],
+    /// Whether the kernel has the helper for loops.
+    pub loops: bool,
     /// Type ids and forms of the functions that can be traced, or why not.
     pub functions: Vec<(&'static str, Traceable)>,
     /// How the kernel tells completions of io_uring, if it does.
     uring: Option<UringComplete>,
+    /// See [`Plan::stub`].
+    stub: OnceLock<Btf>,
 }
 
 /// Makes the plan.
@@ -50,7 +61,9 @@ pub fn plan(request: &Request) -> Result<Plan, Unavailable> {
         },
         uring,
         syscalls: syscalls(request.what),
+        loops: btf.function(LOOP_HELPER).is_some(),
         functions: check_all(&btf, &layout),
+        stub: OnceLock::new(),
     };
     plan.allows(request).map_err(bad)?;
     Ok(plan)
@@ -137,6 +150,29 @@ impl Plan {
     pub fn function(&self, name: &str) -> Traceable {
         let found = self.functions.iter().find(|(known, _)| *known == name);
         found.map_or_else(|| Err("not planned".to_owned()), |(_, id)| id.clone())
+    }
+
+    /// BTF in which functions have the ids that the running kernel gave them, and all else is
+    /// void: it is only asked for these. To parse the kernel's own once more costs about 15 ms.
+    pub fn stub(&self) -> &Btf {
+        self.stub.get_or_init(|| {
+            let mut btf = Btf::new();
+            let functions = self.functions.iter();
+            let mut functions: Vec<_> = functions
+                .filter_map(|(name, id)| Some((id.as_ref().ok()?.0, name)))
+                .collect();
+            functions.sort_unstable();
+            let mut next = 1;
+            for (id, name) in functions {
+                for _ in next..id {
+                    btf.add_type(BtfType::Unknown);
+                }
+                let name = btf.add_string(name);
+                btf.add_type(BtfType::Func(Func::new(name, 0, FuncLinkage::Static)));
+                next = id + 1;
+            }
+            btf
+        })
     }
 }
 
@@ -289,7 +325,9 @@ mod tests {
             settings: settings(&request(What::opens(Opens::All))),
             uring: None,
             syscalls: [0; SYSCALL_TABLE],
+            loops: false,
             functions: Vec::new(),
+            stub: OnceLock::new(),
         };
         let transfers = What::transfers(Transfers {
             read: true,
