@@ -100,7 +100,7 @@ pub fn judge(picture: &Picture, time: Time) -> Verdict {
         // Who does much, if less than it takes, is neither it nor ruled out.
         let (much, little): (Vec<_>, Vec<_>) = others
             .into_iter()
-            .partition(|service| picture.share(&service.usage) >= MUCH);
+            .partition(|service| !picture.is_idle() && picture.share(&service.usage) >= MUCH);
         let lines = |services: Vec<&Service>| -> Vec<String> {
             let services = services.into_iter().take(OTHERS);
             services.map(|service| line(picture, service)).collect()

@@ -40,7 +40,7 @@ fn who(work: &Running, process: &Process) -> String {
     let all = work.members.iter().chain(&work.through);
     match all.filter(|process| process.gross_bytes() > 0).count() {
         0 | 1 => process.title(),
-        many => format!("{} and {} more processes", process.title(), many - 1),
+        many => format!("{} and {} more", process.title(), many - 1),
     }
 }
 
@@ -58,7 +58,7 @@ fn by_itself(picture: &Picture, work: &Running) -> Option<Finding> {
     let process = work.busiest()?;
     let mut finding = finding(work, share)?;
     finding.sentence = format!(
-        "{}: {} reads {} and writes {}, {} of all disk I/O.",
+        "{}: {}: {} read and {} written, {} of all disk I/O.",
         capital(&work.entry.title),
         who(work, process),
         rate(picture, work.usage.disk_read_bytes),
