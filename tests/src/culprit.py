@@ -250,7 +250,7 @@ def updatedb(directory):
         with open("/proc/sys/vm/drop_caches", "w") as file:
             file.write("3")
         no_pruning = ["--prunepaths", "", "--prune-bind-mounts", "no"]
-        lasts(["updatedb", "-U", tree, "-o", base, "-l", "0", *no_pruning])
+        lasts(["updatedb.plocate", "-U", tree, "-o", base, "-l", "0", *no_pruning])
         yield
 
 

@@ -19,7 +19,7 @@ const APPS: [(&str, &str); 10] = [
     ("setpriv", "util-linux"),
     ("sqlite3", "sqlite3"),
     ("strace", "strace"),
-    ("updatedb", "plocate"),
+    ("updatedb.plocate", "plocate"),
 ];
 
 /// Installs those of them that are not there.

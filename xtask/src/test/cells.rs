@@ -142,7 +142,7 @@ pub const SUBSET: &[&str] = &[
 ];
 
 /// What is judged in user space alone, of the same events on each kernel: verdicts take long, for
-/// all that there is attaches for each of them. So these are left out where real programs are.
+/// all that there is attaches for each of them. So these are left out together with real programs.
 const OF_USER_SPACE: &[&str] = &[
     "diagnose_replay",
     "diagnose_vm_guest",

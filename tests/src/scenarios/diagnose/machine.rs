@@ -101,10 +101,16 @@ for slot in 0 1; do
     cat /sys/block/${loop#/dev/}/dev > $array/new_dev
     echo $slot > $array/dev-${loop#/dev/}/slot
 done
+echo none > $array/resync_start
 echo active > $array/array_state
 echo 6000 > $array/sync_speed_min
 echo 6000 > $array/sync_speed_max
-echo check > $array/sync_action
+# What it does when it has just begun ends soon.
+for _ in 1 2 3 4 5 6 7 8 9; do
+    if echo check > $array/sync_action; then break; fi
+    sleep 0.5
+done 2>/dev/null
+[ "$(cat $array/sync_action)" = check ]
 echo begins
 read -r _ || true
 echo idle > $array/sync_action
