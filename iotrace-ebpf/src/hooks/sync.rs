@@ -5,7 +5,7 @@ use aya_ebpf::{
     macros::{fexit, kprobe, raw_tracepoint},
     programs::{FExitContext, ProbeContext, RawTracePointContext},
 };
-use iotrace_common::{EachRecord, Hook, Loss, RECORD_EACH, Syscall, UNKNOWN};
+use iotrace_common::{DIRECTION_SYNC, EachRecord, Hook, Loss, RECORD_EACH, Syscall, UNKNOWN};
 
 use super::end;
 use crate::{
@@ -26,7 +26,7 @@ pub fn vfs_fsync_range_exit(ctx: FExitContext) -> u32 {
     end(&ctx, Hook::Sync, unsafe { tell::<Direct>(ctx.arg(0)) })
 }
 
-/// The same.
+/// The same, as it begins: calls that fail are told too, and before their time.
 #[kprobe]
 pub fn vfs_fsync_range_entry(ctx: ProbeContext) -> u32 {
     let registers: Ptr = ctx.as_ptr().cast();
@@ -64,13 +64,19 @@ unsafe fn tell<R: Read>(address: Ptr) -> Result<(), Loss> {
         return Ok(());
     };
     // SAFETY: the caller vouches for the file.
-    let inode = unsafe { file::inode::<R>(address) }?;
+    let inode = unsafe {
+        // An overlay does the same once more with the file below (fs/overlayfs/file.c, `ovl_fsync`).
+        if file::is_lower::<R>(address)? {
+            return Ok(());
+        }
+        file::inode::<R>(address)?
+    };
     if !filter::admits_type(inode.mode) {
         return Ok(());
     }
     let record = EachRecord {
         kind: RECORD_EACH,
-        direction: 2,
+        direction: DIRECTION_SYNC,
         time_ns: change::now(),
         latency_ns: UNKNOWN,
         file: inode.id,

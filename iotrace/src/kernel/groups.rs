@@ -341,12 +341,12 @@ fn syncs(backend: Backend) -> Group {
     group(&[Way::Syncs], &[], &[(true, hook)])
 }
 
-/// Ends of processes.
+/// Ends of threads.
 fn accounts() -> Group {
     group(
         &[Way::ShortLived],
         &[Feature::Accounts, Feature::Follow],
-        &[(true, hook("process_account", "sched_process_exit"))],
+        &[(true, hook("thread_account", "sched_process_exit"))],
     )
 }
 

@@ -122,7 +122,7 @@ impl Live {
                 }
                 Ok(Record::Exit(exit)) => {
                     if let Some(survey) = survey {
-                        survey.exited(exit);
+                        survey.exited(&exit, clock);
                     }
                 }
                 Ok(Record::From(begun)) => joiner.begin(begun),
@@ -200,6 +200,7 @@ impl Live {
         }
         if let Some(survey) = &mut self.survey {
             survey.look(&self.clock, now - self.began, events);
+            lost.add("exits_full", survey.lost());
         }
         events.push(Event::Tick(Tick {
             time,

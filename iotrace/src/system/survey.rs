@@ -58,11 +58,16 @@ impl Survey {
         self.processes.list();
     }
 
-    /// A process has ended.
-    pub fn exited(&mut self, exit: Exit) {
+    /// A thread has ended.
+    pub fn exited(&mut self, exit: &Exit, clock: &Clock) {
         if self.hears_exits {
-            self.processes.exited(exit);
+            self.processes.exited(exit, clock);
         }
+    }
+
+    /// Ends of threads that are in a sum only, since this was asked last.
+    pub fn lost(&mut self) -> u64 {
+        self.processes.lost()
     }
 
     /// Appends what has happened since the last look.
