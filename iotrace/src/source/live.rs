@@ -7,11 +7,11 @@ use tokio::{
     time::{Instant, sleep_until},
 };
 
-use super::{EventSource, Status, joined::Joiner};
+use super::{Admission, EventSource, Status, joined::Joiner};
 use crate::{
     decode::{self, Record},
     error::Failure,
-    event::{Each, Event, Tick},
+    event::{Each, Event, Proc, Tick},
     kernel::{Attached, Counters, Interval, Names, Request, Ring},
     system::{clock::Clock, host::Host, privileges, survey::Survey},
 };
@@ -44,6 +44,7 @@ pub struct Live {
     telling: bool,
     /// What `/proc` and `/sys` tell, if that is asked for.
     survey: Option<Survey>,
+    admission: Admission,
     has_command: bool,
     /// The ring was not empty when it was left.
     more: bool,
@@ -82,6 +83,7 @@ impl Live {
             counting: request.what.is_counted(),
             telling: request.what.is_told(),
             survey,
+            admission: Admission::of(request),
             has_command: request.follow,
             more: false,
             due: None,
@@ -199,7 +201,8 @@ impl Live {
             self.drain_all(events);
         }
         if let Some(survey) = &mut self.survey {
-            survey.look(&self.clock, now - self.began, events);
+            let admits = |proc: &Proc| self.admission.admits_process(proc);
+            survey.look(&self.clock, now - self.began, admits, events);
             lost.add("exits_full", survey.lost());
         }
         events.push(Event::Tick(Tick {

@@ -193,6 +193,7 @@ impl View for Events {
             Event::Change(change) => self.change(change, out),
             Event::Each(each) => self.each(&each, out),
             Event::Tick(tick) => self.tick(tick, out),
+            Event::Proc(proc) if !self.config.names.admits_comm(&proc.facts.comm) => {}
             Event::Proc(proc) => self.procs.push(proc),
             Event::Device(device) => self.devices.push(device),
             Event::System(system) => self.system = Some(system),

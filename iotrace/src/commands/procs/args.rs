@@ -10,6 +10,7 @@ use crate::{
     filter::NameFilter,
     kernel::{Backend, Request, Transfers, What, sizes},
     output::Screen,
+    system::process,
 };
 
 /// Rows of a table when nothing else is said.
@@ -211,6 +212,14 @@ impl ProcsArgs {
 
     /// What the kernel side has to do.
     pub fn request(&self) -> Result<Request, Error> {
+        if self.files && self.replay.is_none() && !process::in_initial_pid_namespace() {
+            return Err(usage(
+                "--files can not be used inside a PID namespace: files are told with ids of the \
+                 host, accounts with those of the namespace; run iotrace in the host's (docker: \
+                 --pid=host)"
+                    .to_owned(),
+            ));
+        }
         let transfers = Transfers {
             read: true,
             write: true,
