@@ -205,13 +205,14 @@ impl Live {
             survey.look(&self.clock, now - self.began, admits, events);
             lost.add("exits_full", survey.lost());
         }
+        let looked = self.survey.as_ref().and_then(Survey::cpu_time);
         events.push(Event::Tick(Tick {
             time,
             interval_ns: (now - self.began).as_nanos() as u64,
             total: interval.total,
             overflow: interval.overflow,
             lost,
-            load: self.host.load(),
+            load: self.host.load(looked),
         }));
         self.began = now;
         Ok(())

@@ -44,7 +44,7 @@ impl Surveyed {
         events.push(Event::Tick(Tick {
             time: clock.now(),
             interval_ns: elapsed.as_nanos() as u64,
-            load: self.host.load(),
+            load: self.host.load(self.survey.cpu_time()),
             ..Tick::default()
         }));
         self.began = now;

@@ -6,7 +6,12 @@ use std::{
 };
 
 use super::{
-    clock::Clock, devices::Devices, process, processes::Processes, state::State, work::works,
+    clock::Clock,
+    devices::Devices,
+    process,
+    processes::Processes,
+    state::{CpuTime, State},
+    work::works,
 };
 use crate::event::{Event, Exit, Proc};
 
@@ -73,6 +78,12 @@ impl Survey {
     /// Ends of threads that are in a sum only, since this was asked last.
     pub fn lost(&mut self) -> u64 {
         self.processes.lost()
+    }
+
+    /// What all CPUs did until the last look, if that was looked at.
+    pub fn cpu_time(&self) -> Option<CpuTime> {
+        let (_, state, _) = self.system.as_ref()?;
+        state.cpu_time()
     }
 
     /// Appends what has happened since the last look, of processes that are let through.
