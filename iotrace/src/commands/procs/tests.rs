@@ -8,7 +8,7 @@ use clap::Parser as _;
 use super::{
     args::Config,
     fold::Fold,
-    rows::{self, Row, TickRow},
+    rows::{self, Row, Subject, TickRow},
 };
 use crate::{
     cli::{Cli, Command},
@@ -95,8 +95,19 @@ fn fold(arguments: &str, procs: Vec<Proc>) -> (Vec<Row>, TickRow) {
     fold.end(&Tick::default(), config(arguments).rows)
 }
 
+fn one(row: &Row) -> &Proc {
+    row.proc().expect("a process")
+}
+
+fn group(row: &Row) -> Option<&str> {
+    match &row.subject {
+        Subject::Sum { group, .. } => group.as_deref(),
+        Subject::Process { .. } => panic!("no sum"),
+    }
+}
+
 fn pids(rows: &[Row]) -> Vec<u32> {
-    rows.iter().map(|row| row.proc.pid).collect()
+    rows.iter().map(|row| one(row).pid).collect()
 }
 
 #[test]
@@ -135,6 +146,17 @@ fn the_sums_are_those_of_all_whatever_is_shown() {
 }
 
 #[test]
+fn threads_of_the_kernel_are_rows_but_in_no_sum() {
+    let kernel = with_facts(proc(9, usage(7, 7, 0), usage(7, 7, 0)), |facts| {
+        facts.kernel = true;
+    });
+    let (rows, tick) = fold("", vec![kernel.clone(), procs().remove(0)]);
+    assert_eq!(pids(&rows), [1, 9]);
+    assert_eq!(tick.total.disk_read_bytes, 300);
+    assert!(fold("--by user", vec![kernel]).0.is_empty());
+}
+
+#[test]
 fn who_only_waits_is_shown_too() {
     let waiting = Proc {
         io_wait_ns: Some((1, 1)),
@@ -165,16 +187,19 @@ fn processes_that_are_not_told_of_again_are_there_until_they_end() {
     let (rows, sums) = fold.end(&tick, None);
     assert_eq!(pids(&rows), [1, 2, 3, 4, 5]);
     assert_eq!(sums.total, Usage::default());
-    assert!(rows.iter().all(|row| !row.accounts().interval.is_any()));
-    assert_eq!(rows[2].accounts().total, usage(5000, 50, 60));
-    assert!(rows.iter().all(|row| row.waited_ns() == 0));
+    assert!(
+        rows.iter()
+            .all(|row| !row.interval.expect("accounts").is_any())
+    );
+    assert_eq!(rows[2].total(), Some(usage(5000, 50, 60)));
+    assert!(rows.iter().all(|row| row.waited_ns == Some(0)));
     fold.proc(Proc {
         ended: true,
         ..proc(3, usage(9, 0, 0), usage(5009, 50, 60))
     });
     let (rows, _) = fold.end(&tick, None);
     assert_eq!(pids(&rows), [3, 1, 2, 4, 5]);
-    assert!(rows[0].proc.ended);
+    assert!(one(&rows[0]).ended);
     assert_eq!(pids(&fold.end(&tick, None).0), [1, 2, 4, 5]);
 }
 
@@ -194,8 +219,11 @@ fn what_ended_is_a_row_with_what_it_did_last() {
         ..proc(8, usage(10, 0, 0), usage(70, 0, 0))
     };
     let (rows, _) = fold("", vec![ended]);
-    assert!(rows[0].proc.ended);
-    assert_eq!(rows[0].accounts().interval.disk_read_bytes, 10);
+    assert!(one(&rows[0]).ended);
+    assert_eq!(
+        rows[0].interval.map(|usage| usage.disk_read_bytes),
+        Some(10)
+    );
 }
 
 #[test]
@@ -207,7 +235,7 @@ fn of_whom_nothing_may_be_known_is_shown_when_all_are() {
     };
     assert!(fold("", vec![secret.clone()]).0.is_empty());
     let (rows, _) = fold("-a", vec![secret]);
-    assert_eq!(rows[0].proc.accounts, None);
+    assert_eq!(one(&rows[0]).accounts, None);
 }
 
 #[test]
@@ -227,8 +255,11 @@ fn users_are_summed_by_name() {
     let sums: Vec<_> = rows
         .iter()
         .map(|row| {
-            let read = row.accounts().interval.disk_read_bytes;
-            (row.group.as_deref(), row.processes, read, row.waited_ns())
+            let Subject::Sum { processes, .. } = row.subject else {
+                panic!("no sum");
+            };
+            let read = row.interval.map_or(0, |usage| usage.disk_read_bytes);
+            (group(row), processes, read, row.waited_ns.unwrap_or(0))
         })
         .collect();
     assert_eq!(
@@ -239,10 +270,10 @@ fn users_are_summed_by_name() {
             (None, 1, 1, 10),
         ]
     );
-    assert_eq!(rows[1].accounts().total.disk_read_bytes, 5300);
+    // Totals of who is idle would be missing in it.
+    assert!(rows.iter().all(|row| row.total().is_none()));
     assert_eq!(tick.rows, 3);
     // Nor is the sum of those who belong nowhere one of them.
-    assert!(rows.iter().all(|row| row.is_sum));
     let mut record = Vec::new();
     ndjson::write(&mut record, "proc", super::PROC_FIELDS, &rows[2]);
     let record = String::from_utf8(record).expect("UTF-8");
@@ -266,7 +297,7 @@ fn a_container_comes_before_its_unit() {
     });
     all[2] = with_facts(all[2].clone(), |facts| facts.unit = None);
     let (rows, _) = fold("--by container", all);
-    let groups: Vec<_> = rows.iter().map(|row| row.group.as_deref()).collect();
+    let groups: Vec<_> = rows.iter().map(group).collect();
     assert_eq!(
         groups,
         [
@@ -287,7 +318,7 @@ fn threads_are_instead_of_processes() {
     let all = [procs(), vec![thread]].concat();
     assert_eq!(fold("", all.clone()).0.len(), 4);
     let (rows, tick) = fold("-t", all);
-    assert_eq!(rows[0].proc.tid, Some(11));
+    assert_eq!(one(&rows[0]).tid, Some(11));
     assert_eq!((rows.len(), tick.total.disk_read_bytes), (1, 300));
     assert!(parsed("-t --by user").is_err());
     assert!(parsed("--files --by user").is_err());
@@ -309,7 +340,7 @@ fn the_largest_numbers_stay_what_they_are() {
         ..proc(pid, most, most)
     });
     let (rows, tick) = fold("--by container", all.to_vec());
-    assert_eq!(rows[0].accounts().total, most);
+    assert_eq!(rows[0].interval, Some(most));
     assert_eq!(tick.total, most);
 }
 
@@ -356,7 +387,7 @@ fn files_stand_below_their_process_busiest_first() {
         fold.io(file);
     }
     let (rows, _) = fold.end(&Tick::default(), None);
-    let files = rows[0].files.iter().map(|(path, counts)| {
+    let files = rows[0].files().iter().map(|(path, counts)| {
         let path = path.as_deref().map(|path| &path.bytes[..]);
         (path.expect("a path"), counts.read_bytes)
     });
@@ -369,7 +400,52 @@ fn files_stand_below_their_process_busiest_first() {
     assert_eq!(rows::fitting(&[], 1).len(), 0);
     fold.proc(proc(1, usage(1, 0, 0), usage(1, 0, 0)));
     let (rows, _) = fold.end(&Tick::default(), None);
-    assert!(rows[0].files.is_empty());
+    assert!(rows[0].files().is_empty());
+}
+
+#[test]
+fn files_of_threads_stand_below_each() {
+    let mut fold = Fold::new(config("--files -t"), Users::default());
+    let of_thread = |tid, path| Io {
+        thread: Thread {
+            tid,
+            ..io(1, 1, path, 1).thread
+        },
+        ..io(1, u64::from(tid), path, 1)
+    };
+    for tid in [1, 2] {
+        fold.proc(Proc {
+            tid: Some(tid),
+            ..proc(1, usage(1, 0, 0), usage(1, 0, 0))
+        });
+    }
+    fold.io(of_thread(1, "/srv/a"));
+    fold.io(of_thread(2, "/srv/b"));
+    let (rows, _) = fold.end(&Tick::default(), None);
+    let files = rows.iter().map(|row| {
+        let [(Some(path), _)] = row.files() else {
+            panic!("not one file: {:?}", row.files());
+        };
+        &path.bytes[..]
+    });
+    assert_eq!(files.collect::<Vec<_>>(), [b"/srv/a", b"/srv/b"]);
+}
+
+#[test]
+fn the_headline_has_disks_that_lie_on_nothing() {
+    let mut fold = Fold::new(config(""), Users::default());
+    let of = |name, kind, below: &[&str]| Device {
+        kind,
+        below: below.iter().map(ToString::to_string).collect(),
+        ..device(name, 5)
+    };
+    fold.device(of("sda", DeviceKind::Disk, &[]));
+    fold.device(of("bcache0", DeviceKind::Disk, &["sda"]));
+    fold.device(of("dm-0", DeviceKind::Mapper, &["sda"]));
+    fold.device(of("zram0", DeviceKind::Memory, &[]));
+    let devices = fold.devices(&Tick::default());
+    let disks = fold.disks(&devices);
+    assert_eq!((disks.len(), &*disks[0].device.name), (1, "sda"));
 }
 
 fn device(name: &str, bytes: u64) -> Device {
