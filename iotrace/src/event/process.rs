@@ -146,7 +146,12 @@ impl Usage {
 
     /// Whether this may be a later look at the same: nothing has become less.
     pub fn follows(&self, earlier: &Self) -> bool {
-        self.with_each(earlier, u64::max) == *self
+        self.most(earlier) == *self
+    }
+
+    /// The larger of each.
+    pub fn most(&self, other: &Self) -> Self {
+        self.with_each(other, u64::max)
     }
 
     fn with_each(&self, other: &Self, of: fn(u64, u64) -> u64) -> Self {

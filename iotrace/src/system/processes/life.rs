@@ -64,6 +64,16 @@ pub struct Task {
     missed: u64,
 }
 
+/// How a thread was found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Found {
+    There,
+    /// It has ended, and is still there for the others of its process.
+    Zombie,
+    /// It has told of its end.
+    Ending,
+}
+
 /// What is told of waits for I/O.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Delays {
@@ -106,11 +116,17 @@ impl Life {
         }
     }
 
-    /// What a thread that is there did in its life, as look `round` has found.
-    pub fn task(&mut self, tid: u32, usage: Usage, round: u64) -> &mut Task {
+    /// What a thread that is there did in its life, as look `round` has found. The first one
+    /// `is_zombie` if it has ended while others go on.
+    pub fn task(&mut self, tid: u32, usage: Usage, is_zombie: bool, round: u64) -> &mut Task {
         // One that was not known did nothing before the last look: the process's `io` would have
         // told of it. So it counts from zero, but in the first look at its process.
-        let task = self.did(tid, usage, self.counted_from != u64::MAX);
+        let found = if is_zombie {
+            Found::Zombie
+        } else {
+            Found::There
+        };
+        let task = self.did(tid, usage, self.counted_from != u64::MAX, found);
         task.seen = round;
         task.missed = 0;
         task
@@ -125,7 +141,7 @@ impl Life {
     pub fn exited(&mut self, exit: &Exit, start_ticks: u64, is_room: bool) {
         let is_counted = start_ticks >= self.counted_from;
         if is_room || self.tasks.iter().any(|task| task.tid == exit.tid) {
-            let task = self.did(exit.tid, exit.total, is_counted);
+            let task = self.did(exit.tid, exit.total, is_counted, Found::Ending);
             task.ended = true;
             task.is_due = true;
             task.comm = exit.comm.clone();
@@ -158,18 +174,12 @@ impl Life {
         self.tasks.iter_mut().for_each(|task| task.is_due = true);
     }
 
-    fn did(&mut self, tid: u32, usage: Usage, is_counted: bool) -> &mut Task {
-        let found = self.tasks.binary_search_by_key(&tid, |task| task.tid);
-        let place = match found {
-            Ok(place) => {
-                let task = &self.tasks[place];
-                let is_same = usage.follows(&task.usage) && (!task.ended || task.usage == usage);
-                if is_same {
-                    place
-                } else {
-                    self.replace(place, &usage)
-                }
-            }
+    fn did(&mut self, tid: u32, usage: Usage, is_counted: bool, found: Found) -> &mut Task {
+        let place = match self.tasks.binary_search_by_key(&tid, |task| task.tid) {
+            Ok(place) => match self.before_of_another(place, &usage, found) {
+                Some(before) => self.replace(place, before),
+                None => place,
+            },
             Err(place) => {
                 let before = if is_counted { Usage::default() } else { usage };
                 // Most processes have one.
@@ -180,32 +190,44 @@ impl Life {
         };
         let task = &mut self.tasks[place];
         task.interval += usage.since(&task.usage);
-        task.usage = usage;
+        // A look after it told of its end may have found more than that.
+        task.usage = task.usage.most(&usage);
         task
     }
 
-    /// Another thread has the number of a known one.
-    fn replace(&mut self, place: usize, usage: &Usage) -> usize {
-        let old = self.tasks.remove(place);
-        self.gone += old.usage;
-        self.late += old.interval;
-        let mut before = Usage::default();
+    /// What was known of another thread that has the number of a known one now; `None` if it has not.
+    fn before_of_another(&mut self, place: usize, usage: &Usage, found: Found) -> Option<Usage> {
+        let task = &self.tasks[place];
+        let is_less = !usage.follows(&task.usage);
+        if !task.ended {
+            return (is_less && found != Found::Ending).then(Usage::default);
+        }
         // Who executes a program ends all other threads and takes over the number of the first
         // (`de_thread`, fs/exec.c).
-        if old.ended && old.tid == self.pid {
-            let mut others = self.tasks.iter().filter(|task| !task.ended);
-            if let (Some(heir), None) = (others.next(), others.next())
-                && usage.follows(&heir.usage)
-            {
-                let tid = heir.tid;
-                before = heir.usage;
-                self.late += heir.interval;
-                self.tasks.retain(|task| task.tid != tid);
-            }
+        let may_be_heir = task.tid == self.pid
+            && match found {
+                Found::There => task.usage != *usage,
+                Found::Zombie => false,
+                Found::Ending => true,
+            };
+        let mut others = (0..self.tasks.len()).filter(|other| !self.tasks[*other].ended);
+        if may_be_heir
+            && let (Some(heir), None) = (others.next(), others.next())
+            && usage.follows(&self.tasks[heir].usage)
+        {
+            let heir = &mut self.tasks[heir];
+            heir.ended = true;
+            return Some(std::mem::take(&mut heir.usage));
         }
-        let found = self.tasks.binary_search_by_key(&old.tid, |task| task.tid);
-        let place = found.unwrap_or_else(|place| place);
-        self.tasks.insert(place, Task::new(old.tid, before, true));
+        (is_less || found == Found::Ending).then(Usage::default)
+    }
+
+    fn replace(&mut self, place: usize, before: Usage) -> usize {
+        let task = &mut self.tasks[place];
+        let another = Task::new(task.tid, before, true);
+        let old = std::mem::replace(task, another);
+        self.gone += old.usage;
+        self.late += old.interval;
         place
     }
 

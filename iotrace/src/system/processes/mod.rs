@@ -257,7 +257,8 @@ impl Processes {
             let Some(total) = io.ok().and_then(usage) else {
                 continue;
             };
-            let task = life.task(tid, total, self.round);
+            let is_zombie = tid == pid && stat.state == b'Z';
+            let task = life.task(tid, total, is_zombie, self.round);
             if is_single {
                 task.is(stat.comm.clone(), stat.wait_ticks);
             } else if self.teller.delays != Delays::Unknown || self.teller.with_threads {
@@ -329,7 +330,7 @@ impl Processes {
                 ..Facts::default()
             };
             let mut sum = Life::new(0, 0, facts, true);
-            sum.task(0, others, round);
+            sum.task(0, others, false, round);
             sum.tell(teller, true, found);
         }
     }

@@ -168,6 +168,37 @@ fn a_first_thread_that_ended_before_the_others_counts_once() {
 }
 
 #[test]
+fn a_first_thread_that_has_ended_takes_nothing_over() {
+    let mut watched = Watched::of(with_threads([0, 0]), false);
+    watched.look();
+    watched.exited(&Exit {
+        is_last: false,
+        ..exit(10, &did(5))
+    });
+    // As its files are closed there is some more for it.
+    work(&watched.tree, (6, 0), (4, 0));
+    let text = std::fs::read_to_string(watched.tree.proc().join("10/stat")).expect("a stat");
+    let zombie = text.replace(") S ", ") Z ");
+    watched.tree.write("proc/10/stat", &zombie);
+    assert_eq!(watched.told(), [(10, usage(1), false)]);
+    work(&watched.tree, (6, 0), (5, 0));
+    watched.tree.write("proc/10/stat", &zombie);
+    assert_eq!(watched.told(), [(10, usage(1), false)]);
+}
+
+#[test]
+fn an_end_that_is_told_after_a_look_that_found_more_adds_nothing() {
+    let mut watched = Watched::new(&[(10, did(5))]);
+    watched.put(10, &did(8));
+    assert_eq!(watched.told(), [(10, usage(3), false)]);
+    watched.exited(&exit(10, &did(7)));
+    watched.remove(10);
+    let found = watched.look();
+    assert_eq!(one(&found[0]), (10, usage(0), true));
+    assert_eq!(found[0].accounts.map(|of| of.total), Some(usage(8)));
+}
+
+#[test]
 fn who_executes_a_program_takes_the_number_of_the_first_thread() {
     let mut watched = Watched::of(with_threads([0, 0]), false);
     watched.look();
