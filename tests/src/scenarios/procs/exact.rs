@@ -194,8 +194,10 @@ fn end_together(context: &Context) -> Result<()> {
     let dir = context.make_dir("disk")?;
     let words = ["disk", "--dir", plain(&dir)?, "--ending", "8"];
     let mut workload = Workload::start(context, &words)?;
+    let id = workload.pid().to_string();
     // Longer than it lives, so that all is told at its end.
-    let tracer = Tracer::start(context, "procs", &["5"], Procs::of_all())?;
+    let options = ["--pid", &id, "5"];
+    let tracer = Tracer::start(context, "procs", &options, Procs::default())?;
     workload.go()?;
     let report: DiskReport = workload.finish()?;
     let (seen, _) = tracer.stop()?;
