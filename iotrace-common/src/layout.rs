@@ -222,10 +222,6 @@ layout! {
     task_cancelled = "task_struct.ioac.cancelled_write_bytes", Cancelled;
     /// What a thread did (`CONFIG_TASK_XACCT`): the first member of `struct task_io_accounting`.
     task_usage = "task_struct.ioac.rchar", Accounts;
-    /// What the threads of a process did that have ended.
-    signal_usage = "signal_struct.ioac.rchar", Accounts;
-    /// Its last member (`CONFIG_TASK_IO_ACCOUNTING`): all between them are there too.
-    signal_cancelled = "signal_struct.ioac.cancelled_write_bytes", Accounts;
     /// First thread of a process.
     task_leader = "task_struct.group_leader", Accounts;
     /// Parent.

@@ -250,13 +250,16 @@ pub struct ChangeRecord {
     pub pad: u32,
 }
 
-/// One read or write; the name of its file has a record of its own.
+/// `direction` of an [`EachRecord`] that tells that somebody waited until the file was in storage.
+pub const DIRECTION_SYNC: u32 = 2;
+
+/// One read or write, or a sync; the name of its file has a record of its own.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default)]
 pub struct EachRecord {
     /// [`RECORD_EACH`].
     pub kind: u32,
-    /// 0 for a read, 1 for a write, 2 for a sync.
+    /// 0 for a read, 1 for a write, [`DIRECTION_SYNC`].
     pub direction: u32,
     /// `CLOCK_BOOTTIME` at its end, nanoseconds.
     pub time_ns: u64,
@@ -284,7 +287,7 @@ pub struct EachRecord {
     pub comm: [u8; COMM_LEN],
 }
 
-/// The end of a process, with what the kernel accounts it for.
+/// The end of a thread, with what the kernel accounts it for.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default)]
 pub struct ExitRecord {
@@ -292,15 +295,21 @@ pub struct ExitRecord {
     pub kind: u32,
     /// Process id in the initial PID namespace.
     pub tgid: u32,
-    /// When it began: `CLOCK_BOOTTIME`, nanoseconds.
+    /// When the process began: `CLOCK_BOOTTIME`, nanoseconds.
+    pub process_start_ns: u64,
+    /// When the thread began, likewise.
     pub start_ns: u64,
-    /// What all its threads did.
+    /// What the thread did.
     pub usage: TaskUsage,
-    /// Process id of its parent.
+    /// Thread id in the initial PID namespace.
+    pub tid: u32,
+    /// Process id of the parent of the process.
     pub parent: u32,
     /// Real user id in the initial user namespace.
     pub uid: u32,
-    /// Name of its first thread.
+    /// 1 if no thread of the process is left; several that end at once may all say so.
+    pub last: u32,
+    /// Name of the thread.
     pub comm: [u8; COMM_LEN],
 }
 
@@ -334,7 +343,7 @@ pod!(
 );
 
 const _: () = assert!(size_of::<TaskUsage>() == 56);
-const _: () = assert!(size_of::<ExitRecord>() == 96);
+const _: () = assert!(size_of::<ExitRecord>() == 112);
 
 const _: () = assert!(size_of::<FileId>() == 16);
 const _: () = assert!(size_of::<FileRecord>() == 32);

@@ -29,6 +29,9 @@ pub enum DecodeError {
     /// Of a change that this version does not know.
     #[error("unknown change: {0}")]
     UnknownChange(u32),
+    /// Of an operation that this version does not know.
+    #[error("unknown direction of an operation: {0}")]
+    UnknownDirection(u32),
     /// Its path reaches past its end.
     #[error("a path of {0} bytes reaches past its record")]
     BadPath(u32),
@@ -100,7 +103,7 @@ pub fn record(bytes: &[u8]) -> Result<Record, DecodeError> {
                 cancelled: known(head.cancelled),
             })
         }
-        RECORD_EACH => head::<EachRecord>(bytes).map(|(head, _)| Record::Each(each(&head))),
+        RECORD_EACH => each(&head::<EachRecord>(bytes)?.0).map(Record::Each),
         RECORD_EXIT => head::<ExitRecord>(bytes).map(|(head, _)| Record::Exit(exit(&head))),
         RECORD_CHANGE => {
             let (head, rest) = head::<ChangeRecord>(bytes)?;
@@ -243,11 +246,12 @@ fn open(head: &OpenRecord, path: &[u8]) -> Open {
     }
 }
 
-fn each(head: &EachRecord) -> Each {
+fn each(head: &EachRecord) -> Result<Each, DecodeError> {
+    let operation = Operation::ALL.get(head.direction as usize);
     let file_type = file_type(head.file_mode);
     // Pipes and the like have no places.
     let has_places = matches!(file_type, FileType::Regular | FileType::Block);
-    Each {
+    Ok(Each {
         time: Time(head.time_ns),
         thread: Thread {
             pid: head.tgid,
@@ -258,26 +262,26 @@ fn each(head: &EachRecord) -> Each {
         file: file_id(head.file),
         file_type,
         path: None,
-        operation: Operation::ALL
-            .get(head.direction as usize)
-            .copied()
-            .unwrap_or(Operation::Read),
+        operation: *operation.ok_or(DecodeError::UnknownDirection(head.direction))?,
         bytes: head.result,
         count: head.count,
         offset: known(head.offset).filter(|_| has_places),
         size: known(head.size),
         latency_ns: known(head.latency_ns),
-    }
+    })
 }
 
 fn exit(head: &ExitRecord) -> Exit {
     let usage = &head.usage;
     Exit {
         pid: head.tgid,
+        tid: head.tid,
         ppid: head.parent,
         uid: head.uid,
         comm: comm(&head.comm),
+        process_start_ns: head.process_start_ns,
         start_ns: head.start_ns,
+        is_last: head.last != 0,
         total: Usage {
             disk_read_bytes: usage.read_bytes,
             disk_write_bytes: usage.write_bytes,

@@ -24,7 +24,7 @@ use crate::{
         clock::Clock,
         host::Host,
         process,
-        survey::{Subjects, Survey},
+        survey::{self, Subjects, Survey},
     },
 };
 
@@ -127,16 +127,21 @@ impl<'a> Trace<'a> {
             Err(error) => return Err(error),
         };
         let clock = Clock::new();
-        let unseen = |attached: &Attached| attached.unseen.clone();
+        let known = attached.as_ref().map(|attached| attached.unseen.clone());
+        let mut unseen = known.unwrap_or_else(|| ways(self.request.what));
+        if self.request.what.accounts
+            && !survey::hears_exits()
+            && !unseen.contains(&Way::ShortLived)
+        {
+            unseen.push(Way::ShortLived);
+        }
         let header = Header {
             time: clock.now(),
             backend: attached
                 .as_ref()
                 .map_or("none", |attached| attached.backend.name())
                 .into(),
-            unseen: attached
-                .as_ref()
-                .map_or_else(|| ways(self.request.what), unseen),
+            unseen,
             kernel: kernel_release(),
             command: self.name.into(),
         };
@@ -147,13 +152,13 @@ impl<'a> Trace<'a> {
         let host = Host::new("/proc");
         match (attached, survey) {
             (Some(attached), survey) => {
-                self.tell_set_up(&attached, started);
+                self.tell_set_up(&attached, &header.unseen, started);
                 let source = Live::new(attached, &self.request, host, self.pace, survey)?;
                 self.follow(source, &header, stop, view).await
             }
             (None, Some(survey)) => {
                 self.tell_without(&header.unseen);
-                let source = Surveyed::new(survey, host, self.pace);
+                let source = Surveyed::new(survey, &self.request, host, self.pace);
                 self.follow(source, &header, stop, view).await
             }
             // Without both there is nothing to look at.
@@ -274,9 +279,15 @@ impl<'a> Trace<'a> {
         }
     }
 
-    fn tell_set_up(&self, attached: &Attached, started: Instant) {
+    fn tell_set_up(&self, attached: &Attached, unseen: &[Way], started: Instant) {
         if !process::in_initial_pid_namespace() {
-            tell("in a PID namespace: all process and thread ids are those of the host");
+            tell(match self.survey {
+                None => "in a PID namespace: all process and thread ids are those of the host",
+                Some(_) => {
+                    "in a PID namespace: process and thread ids are those of the host, but for the \
+                     accounts of processes, which have those of the namespace"
+                }
+            });
         }
         if self.verbose > 0 {
             for (backend, reason) in &attached.refused {
@@ -294,7 +305,7 @@ impl<'a> Trace<'a> {
         }
         // In NDJSON the header says it; people at a terminal are told all the same.
         if !self.prints_ndjson() || io::stderr().is_terminal() {
-            let unseen = Way::list(&attached.unseen);
+            let unseen = Way::list(unseen);
             tell(&format!(
                 "tracing with backend {}; not seen: {}. Ctrl-C ends.",
                 attached.backend.name(),

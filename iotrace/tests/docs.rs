@@ -1,7 +1,9 @@
 //! The documents agree with the program.
 
 use iotrace::{
-    commands::{END_FIELDS, HEADER_FIELDS, churn, diagnose, doctor, events, opens, procs, top},
+    commands::{
+        END_FIELDS, HEADER_FIELDS, churn, diagnose, doctor, events, opens, procs, system, top,
+    },
     output::ndjson::Field,
 };
 
@@ -34,9 +36,9 @@ fn events_lists_every_field() {
         section("`churn`", churn::CHURN_FIELDS),
         section("`tick` of `churn`", churn::TICK_FIELDS),
         section("`proc`", procs::PROC_FIELDS),
-        section("`device`", procs::DEVICE_FIELDS),
-        section("`system`", procs::SYSTEM_FIELDS),
-        section("`work`", procs::WORK_FIELDS),
+        section("`device`", system::DEVICE_FIELDS),
+        section("`system`", system::SYSTEM_FIELDS),
+        section("`work`", system::WORK_FIELDS),
         section("`tick` of `procs`", procs::TICK_FIELDS),
         section("`verdict`", diagnose::VERDICT_FIELDS),
         section("`end`", END_FIELDS),

@@ -8,6 +8,7 @@ pub mod doctor;
 pub mod events;
 pub mod opens;
 pub mod procs;
+pub mod system;
 pub mod top;
 
 use std::{borrow::Cow, io};

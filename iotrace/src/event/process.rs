@@ -61,29 +61,36 @@ pub struct Container {
     pub pod: Option<String>,
 }
 
-/// The end of a process, as the kernel tells it.
+/// The end of a thread, as the kernel tells it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Exit {
-    /// Process id.
+    /// Its process.
     pub pid: u32,
-    /// Its parent.
+    /// The thread.
+    pub tid: u32,
+    /// Parent of the process.
     pub ppid: u32,
     /// Real user id.
     pub uid: u32,
-    /// Name of its first thread.
+    /// Its name.
     pub comm: Bytes,
-    /// When it began, nanoseconds since the machine did (`CLOCK_BOOTTIME`).
+    /// When the process began, nanoseconds since the machine did (`CLOCK_BOOTTIME`).
+    pub process_start_ns: u64,
+    /// When the thread began, likewise.
     pub start_ns: u64,
-    /// What it did in its life.
+    /// What the thread did in its life.
     pub total: Usage,
+    /// No thread of the process is left. Several that end at once may all say so, and not only
+    /// the last of them.
+    pub is_last: bool,
 }
 
-/// Sums of an interval and of the whole life.
+/// Sums of an interval and of the whole life. What children did is theirs alone.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Accounts {
     /// In the interval.
     pub interval: Usage,
-    /// Since the process began.
+    /// Since the process began, without threads that had ended before it was first looked at.
     pub total: Usage,
 }
 
@@ -134,32 +141,34 @@ impl Usage {
 
     /// What has come since an earlier look.
     pub fn since(&self, earlier: &Self) -> Self {
-        self.combined(earlier, |now, before| Some(now.saturating_sub(before)))
-            .unwrap_or_default()
+        self.with_each(earlier, u64::saturating_sub)
     }
 
-    /// What is left without `part`, or `None` when any of it is more than the whole.
-    pub fn without(&self, part: &Self) -> Option<Self> {
-        self.combined(part, u64::checked_sub)
+    /// Whether this may be a later look at the same: nothing has become less.
+    pub fn follows(&self, earlier: &Self) -> bool {
+        self.most(earlier) == *self
     }
 
-    fn combined(&self, other: &Self, of: fn(u64, u64) -> Option<u64>) -> Option<Self> {
-        let field = |field: fn(&Self) -> u64| of(field(self), field(other));
-        Some(Self {
-            disk_read_bytes: field(|usage| usage.disk_read_bytes)?,
-            disk_write_bytes: field(|usage| usage.disk_write_bytes)?,
-            cancelled_write_bytes: field(|usage| usage.cancelled_write_bytes)?,
-            read_syscalls: field(|usage| usage.read_syscalls)?,
-            write_syscalls: field(|usage| usage.write_syscalls)?,
-            read_call_bytes: field(|usage| usage.read_call_bytes)?,
-            write_call_bytes: field(|usage| usage.write_call_bytes)?,
-        })
+    /// The larger of each.
+    pub fn most(&self, other: &Self) -> Self {
+        self.with_each(other, u64::max)
+    }
+
+    fn with_each(&self, other: &Self, of: fn(u64, u64) -> u64) -> Self {
+        Self {
+            disk_read_bytes: of(self.disk_read_bytes, other.disk_read_bytes),
+            disk_write_bytes: of(self.disk_write_bytes, other.disk_write_bytes),
+            cancelled_write_bytes: of(self.cancelled_write_bytes, other.cancelled_write_bytes),
+            read_syscalls: of(self.read_syscalls, other.read_syscalls),
+            write_syscalls: of(self.write_syscalls, other.write_syscalls),
+            read_call_bytes: of(self.read_call_bytes, other.read_call_bytes),
+            write_call_bytes: of(self.write_call_bytes, other.write_call_bytes),
+        }
     }
 }
 
 impl AddAssign for Usage {
     fn add_assign(&mut self, other: Self) {
-        let sum = self.combined(&other, |sum, more| Some(sum.saturating_add(more)));
-        *self = sum.unwrap_or_default();
+        *self = self.with_each(&other, u64::saturating_add);
     }
 }

@@ -44,14 +44,6 @@ impl Stack {
         })
     }
 
-    /// Those of `devices`, all of which it has learnt, that are at the bottom, in their order.
-    pub fn bottom<'a>(&self, devices: &'a [Device]) -> Vec<&'a Device> {
-        let devices = devices.iter();
-        devices
-            .filter(|device| device.kind == DeviceKind::Disk && self.is_bottom(&device.name))
-            .collect()
-    }
-
     /// Names of the disks that carry a device, through all that lies between, each once; its own
     /// name for one at the bottom. What a device lies on counts as a disk while it has not told
     /// what it is. Empty when none is known, as of volumes of ZFS, of a file behind a loop device,
@@ -80,6 +72,18 @@ impl Stack {
     }
 }
 
+#[cfg(test)]
+impl Stack {
+    /// Those of `devices`, all of which it has learnt, that are at the bottom, in their order.
+    pub fn bottom<'a>(&self, devices: &'a [Device]) -> Vec<&'a Device> {
+        let devices = devices.iter();
+        devices
+            .filter(|device| device.kind == DeviceKind::Disk && self.is_bottom(&device.name))
+            .collect()
+    }
+}
+
+#[cfg(test)]
 impl<'a> FromIterator<&'a Device> for Stack {
     fn from_iter<T: IntoIterator<Item = &'a Device>>(devices: T) -> Self {
         let mut stack = Self::default();

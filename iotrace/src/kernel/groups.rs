@@ -3,6 +3,7 @@
 use iotrace_common::Feature;
 
 use super::{
+    layout::arch,
     request::{Backend, Changes, What},
     ways::Way,
 };
@@ -333,20 +334,29 @@ fn each(backend: Backend, what: What) -> Group {
 
 /// Files that are brought to storage.
 fn syncs(backend: Backend) -> Group {
-    let hook = match backend {
-        Backend::Fentry => hook("vfs_fsync_range_exit", "vfs_fsync_range"),
-        Backend::Kprobe => hook("vfs_fsync_range_entry", "vfs_fsync_range"),
-        Backend::Syscall => hook("sync_return", "sys_exit"),
+    let hooks: &[_] = match backend {
+        Backend::Fentry => &[
+            (true, hook("vfs_fsync_range_exit", "vfs_fsync_range")),
+            (true, hook("fsync_exit", arch::FSYNC)),
+            (true, hook("fdatasync_exit", arch::FDATASYNC)),
+        ],
+        Backend::Kprobe => &[
+            (true, hook("vfs_fsync_range_entry", "vfs_fsync_range")),
+            (true, hook("fsync_entry", arch::FSYNC)),
+            (true, hook("fdatasync_entry", arch::FDATASYNC)),
+        ],
+        Backend::Syscall => &[(true, hook("sync_return", "sys_exit"))],
     };
-    group(&[Way::Syncs], &[], &[(true, hook)])
+    // The file is found by its descriptor.
+    group(&[Way::Syncs], &[Feature::Descriptors], hooks)
 }
 
-/// Ends of processes.
+/// Ends of threads.
 fn accounts() -> Group {
     group(
         &[Way::ShortLived],
         &[Feature::Accounts, Feature::Follow],
-        &[(true, hook("process_account", "sched_process_exit"))],
+        &[(true, hook("thread_account", "sched_process_exit"))],
     )
 }
 

@@ -1,12 +1,12 @@
 //! From what is wanted and what the kernel is like to the constants and
 //! programs to load.
 
-use std::sync::OnceLock;
+use std::{mem::offset_of, sync::OnceLock};
 
 use aya::Btf;
 use aya_obj::btf::{BtfType, Func, FuncLinkage};
 use iotrace_common::{
-    ABSENT, CALL_PLACED, CALL_SIZED, Feature, Layout, SYSCALL_TABLE, Settings, Syscall,
+    ABSENT, CALL_PLACED, CALL_SIZED, Feature, Layout, SYSCALL_TABLE, Settings, Syscall, TaskUsage,
 };
 
 use super::{
@@ -131,6 +131,9 @@ impl Plan {
             if let Some(reason) = self.lacks(*feature) {
                 return Err(reason);
             }
+            if *feature == Feature::Accounts {
+                self.has_known_accounts()?;
+            }
             if *feature == Feature::Uring {
                 if self.uring.is_none() {
                     return Err("tracepoint io_uring_complete does not tell the request".to_owned());
@@ -142,6 +145,21 @@ impl Plan {
                     return Err(reason);
                 }
             }
+        }
+        Ok(())
+    }
+
+    /// Whether `struct task_io_accounting` is as it was from 5.10 to 7.2, all of it
+    /// (`CONFIG_TASK_XACCT`, `CONFIG_TASK_IO_ACCOUNTING`): it is read as a whole.
+    fn has_known_accounts(&self) -> Result<(), String> {
+        let Layout {
+            task_usage: first,
+            task_cancelled: last,
+            ..
+        } = self.layout;
+        let known = offset_of!(TaskUsage, cancelled_write_bytes) as u32;
+        if last == ABSENT || last.checked_sub(first) != Some(known) {
+            return Err("this kernel has another struct task_io_accounting".to_owned());
         }
         Ok(())
     }

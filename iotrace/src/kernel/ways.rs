@@ -58,7 +58,8 @@ pub enum Way {
     Each,
     /// `fsync` and its relatives, when they are asked for.
     Syncs,
-    /// What processes do that end between two looks, when it is asked for.
+    /// What threads and processes do between the last look at them and their end, when it is
+    /// asked for; of who came and went between two looks that is all.
     ShortLived,
 }
 
@@ -135,7 +136,7 @@ impl Way {
             Self::Truncations => "truncations",
             Self::Each => "places and times of reads and writes",
             Self::Syncs => "fsync",
-            Self::ShortLived => "the last work of processes that end",
+            Self::ShortLived => "the last work of processes and threads that end",
         }
     }
 }

@@ -52,6 +52,34 @@ pub fn write<R>(out: &mut Vec<u8>, kind: &'static str, fields: &[Field<R>], reco
     out.extend_from_slice(b"}\n");
 }
 
+/// A number, if there is one.
+pub fn put(value: Option<u64>, slot: Slot<'_>) {
+    if let Some(value) = value {
+        slot.number(value);
+    }
+}
+
+/// A text, if there is one.
+pub fn text(value: Option<&[u8]>, slot: Slot<'_>) {
+    if let Some(value) = value {
+        slot.text(value);
+    }
+}
+
+/// Base64 of what is not UTF-8, if there is anything.
+pub fn raw(value: Option<&[u8]>, slot: Slot<'_>) {
+    if let Some(value) = value {
+        slot.raw(value);
+    }
+}
+
+/// A share, if it is known.
+pub fn share(value: Option<f64>, slot: Slot<'_>) {
+    if let Some(value) = value {
+        slot.fraction(value);
+    }
+}
+
 impl Slot<'_> {
     fn key(&mut self) -> &mut Vec<u8> {
         self.out.extend_from_slice(b",\"");

@@ -7,11 +7,11 @@ use tokio::{
     time::{Instant, sleep_until},
 };
 
-use super::{EventSource, Status, joined::Joiner};
+use super::{Admission, EventSource, Status, joined::Joiner};
 use crate::{
     decode::{self, Record},
     error::Failure,
-    event::{Each, Event, Tick},
+    event::{Each, Event, Proc, Tick},
     kernel::{Attached, Counters, Interval, Names, Request, Ring},
     system::{clock::Clock, host::Host, privileges, survey::Survey},
 };
@@ -44,6 +44,7 @@ pub struct Live {
     telling: bool,
     /// What `/proc` and `/sys` tell, if that is asked for.
     survey: Option<Survey>,
+    admission: Admission,
     has_command: bool,
     /// The ring was not empty when it was left.
     more: bool,
@@ -82,6 +83,7 @@ impl Live {
             counting: request.what.is_counted(),
             telling: request.what.is_told(),
             survey,
+            admission: Admission::of(request),
             has_command: request.follow,
             more: false,
             due: None,
@@ -122,7 +124,7 @@ impl Live {
                 }
                 Ok(Record::Exit(exit)) => {
                     if let Some(survey) = survey {
-                        survey.exited(exit);
+                        survey.exited(&exit, clock);
                     }
                 }
                 Ok(Record::From(begun)) => joiner.begin(begun),
@@ -199,15 +201,18 @@ impl Live {
             self.drain_all(events);
         }
         if let Some(survey) = &mut self.survey {
-            survey.look(&self.clock, now - self.began, events);
+            let admits = |proc: &Proc| self.admission.admits_process(proc);
+            survey.look(&self.clock, now - self.began, admits, events);
+            lost.add("exits_full", survey.lost());
         }
+        let looked = self.survey.as_ref().and_then(Survey::cpu_time);
         events.push(Event::Tick(Tick {
             time,
             interval_ns: (now - self.began).as_nanos() as u64,
             total: interval.total,
             overflow: interval.overflow,
             lost,
-            load: self.host.load(),
+            load: self.host.load(looked),
         }));
         self.began = now;
         Ok(())

@@ -2,16 +2,18 @@
 
 use tokio::time::{Instant, sleep_until};
 
-use super::{EventSource, Pace, Status};
+use super::{Admission, EventSource, Pace, Status};
 use crate::{
     error::Failure,
-    event::{Event, Tick},
+    event::{Event, Proc, Tick},
+    kernel::Request,
     system::{clock::Clock, host::Host, survey::Survey},
 };
 
 /// The running system as a source, without a kernel side.
 pub struct Surveyed {
     survey: Survey,
+    admission: Admission,
     host: Host,
     pace: Pace,
     /// When the interval began.
@@ -21,10 +23,11 @@ pub struct Surveyed {
 
 impl Surveyed {
     /// Looks with `survey` at each tick.
-    pub fn new(survey: Survey, host: Host, pace: Pace) -> Self {
+    pub fn new(survey: Survey, request: &Request, host: Host, pace: Pace) -> Self {
         let now = Instant::now();
         Self {
             survey,
+            admission: Admission::of(request),
             host,
             pace,
             began: now,
@@ -36,11 +39,12 @@ impl Surveyed {
         let clock = Clock::new();
         let now = Instant::now();
         let elapsed = now - self.began;
-        self.survey.look(&clock, elapsed, events);
+        let admits = |proc: &Proc| self.admission.admits_process(proc);
+        self.survey.look(&clock, elapsed, admits, events);
         events.push(Event::Tick(Tick {
             time: clock.now(),
             interval_ns: elapsed.as_nanos() as u64,
-            load: self.host.load(),
+            load: self.host.load(self.survey.cpu_time()),
             ..Tick::default()
         }));
         self.began = now;

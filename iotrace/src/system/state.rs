@@ -19,6 +19,31 @@ pub struct State {
     before: Look,
 }
 
+/// What all CPUs did since the system started, ticks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CpuTime {
+    /// Waiting for I/O.
+    pub iowait: u64,
+    /// All of it.
+    pub all: u64,
+}
+
+impl CpuTime {
+    /// As `/proc/stat` has it.
+    pub fn of(stat: &str) -> Option<Self> {
+        let times = times(
+            stat.lines()
+                .find_map(|line| line.strip_prefix("cpu "))?
+                .trim_start(),
+        );
+        let all = times
+            .iter()
+            .fold(0_u64, |sum, part| sum.saturating_add(*part));
+        let iowait = *times.get(IOWAIT)?;
+        Some(Self { iowait, all })
+    }
+}
+
 /// Counters since the system started.
 #[derive(Debug, Default)]
 struct Look {
@@ -28,6 +53,7 @@ struct Look {
     memory_some: Option<u64>,
     /// Ticks, by the number of the CPU.
     cpus: BTreeMap<u32, Vec<u64>>,
+    all_cpus: Option<CpuTime>,
     /// Pages.
     swap_in: Option<u64>,
     swap_out: Option<u64>,
@@ -67,8 +93,16 @@ impl State {
     }
 }
 
+impl State {
+    /// What all CPUs did until the last look.
+    pub fn cpu_time(&self) -> Option<CpuTime> {
+        self.before.all_cpus
+    }
+}
+
 impl Look {
     fn at(proc: &Path) -> Self {
+        let stat = text::read(proc.join("stat")).unwrap_or_default();
         let io = text::read(proc.join("pressure/io")).unwrap_or_default();
         let memory = text::read(proc.join("pressure/memory")).unwrap_or_default();
         let vmstat = text::read(proc.join("vmstat")).unwrap_or_default();
@@ -76,7 +110,8 @@ impl Look {
             io_some: total(&io, "some"),
             io_full: total(&io, "full"),
             memory_some: total(&memory, "some"),
-            cpus: cpus(&text::read(proc.join("stat")).unwrap_or_default()),
+            cpus: cpus(&stat),
+            all_cpus: CpuTime::of(&stat),
             swap_in: text::number(&vmstat, "pswpin", 1),
             swap_out: text::number(&vmstat, "pswpout", 1),
         }
@@ -101,16 +136,21 @@ fn share(now: Option<u64>, before: Option<u64>, elapsed: Duration) -> Option<f64
 /// (Documentation/filesystems/proc.rst). What follows is in `user` and `nice` too.
 fn cpus(stat: &str) -> BTreeMap<u32, Vec<u64>> {
     let lines = stat.lines().filter_map(|line| {
-        let mut words = line.strip_prefix("cpu")?.split(' ');
-        let number = words.next()?.parse().ok()?;
-        let times = words.map_while(|word| word.parse().ok()).take(8);
-        Some((number, times.collect()))
+        let (number, rest) = line.strip_prefix("cpu")?.split_once(' ')?;
+        Some((number.parse().ok()?, times(rest)))
     });
     lines.collect()
 }
 
+fn times(words: &str) -> Vec<u64> {
+    let words = words.split(' ');
+    words.map_while(|word| word.parse().ok()).take(8).collect()
+}
+
+/// Place of the time waited for I/O.
+const IOWAIT: usize = 4;
+
 fn iowait(now: &BTreeMap<u32, Vec<u64>>, before: &BTreeMap<u32, Vec<u64>>) -> Vec<f64> {
-    const IOWAIT: usize = 4;
     let shares = now.iter().filter_map(|(number, now)| {
         // Times of waiting and of idling may go back (Documentation/filesystems/proc.rst), so
         // they are compared one by one.

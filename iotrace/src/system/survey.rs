@@ -6,9 +6,14 @@ use std::{
 };
 
 use super::{
-    clock::Clock, devices::Devices, process, processes::Processes, state::State, work::works,
+    clock::Clock,
+    devices::Devices,
+    process,
+    processes::Processes,
+    state::{CpuTime, State},
+    work::works,
 };
-use crate::event::{Event, Exit};
+use crate::event::{Event, Exit, Proc};
 
 /// What is looked at.
 #[derive(Clone, Debug, Default)]
@@ -29,10 +34,15 @@ pub struct Survey {
     processes: Processes,
     /// With the lock files that tell of work of the system.
     system: Option<(Devices, State, Vec<PathBuf>)>,
-    /// Exits are told by the ids of the initial namespace, which may not be ours.
     hears_exits: bool,
     /// A process that is not told of.
     hidden: Option<u32>,
+}
+
+/// Whether ends of threads can be told apart: the kernel tells them by the ids of the initial
+/// namespace, `/proc` by those of its own.
+pub fn hears_exits() -> bool {
+    process::in_initial_pid_namespace()
 }
 
 impl Survey {
@@ -47,7 +57,7 @@ impl Survey {
                     subjects.lock_files.clone(),
                 )
             }),
-            hears_exits: process::in_initial_pid_namespace(),
+            hears_exits: hears_exits(),
             hidden: (!subjects.own).then(std::process::id),
         }
     }
@@ -58,17 +68,34 @@ impl Survey {
         self.processes.list();
     }
 
-    /// A process has ended.
-    pub fn exited(&mut self, exit: Exit) {
+    /// A thread has ended.
+    pub fn exited(&mut self, exit: &Exit, clock: &Clock) {
         if self.hears_exits {
-            self.processes.exited(exit);
+            self.processes.exited(exit, clock);
         }
     }
 
-    /// Appends what has happened since the last look.
-    pub fn look(&mut self, clock: &Clock, elapsed: Duration, events: &mut Vec<Event>) {
+    /// Ends of threads that are in a sum only, since this was asked last.
+    pub fn lost(&mut self) -> u64 {
+        self.processes.lost()
+    }
+
+    /// What all CPUs did until the last look, if that was looked at.
+    pub fn cpu_time(&self) -> Option<CpuTime> {
+        let (_, state, _) = self.system.as_ref()?;
+        state.cpu_time()
+    }
+
+    /// Appends what has happened since the last look, of processes that are let through.
+    pub fn look(
+        &mut self,
+        clock: &Clock,
+        elapsed: Duration,
+        admits: impl Fn(&Proc) -> bool,
+        events: &mut Vec<Event>,
+    ) {
         let processes = self.processes.sample(clock).into_iter();
-        let shown = processes.filter(|proc| Some(proc.pid) != self.hidden);
+        let shown = processes.filter(|proc| Some(proc.pid) != self.hidden && admits(proc));
         events.extend(shown.map(Event::Proc));
         if let Some((devices, state, lock_files)) = &mut self.system {
             events.extend(devices.sample().into_iter().map(Event::Device));

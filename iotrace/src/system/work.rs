@@ -30,28 +30,32 @@ pub fn works(proc: &Path, sys: &Path, lock_files: &[PathBuf]) -> Vec<Work> {
 
 fn arrays(sys: &Path) -> Vec<Work> {
     let dir = sys.join("block");
-    let arrays = text::names(&dir).into_iter().filter_map(|name| {
-        let md = dir.join(&name).join("md");
-        let action = text::line(md.join("sync_action"))?;
-        if ["idle", "frozen"].contains(&action.as_str()) {
-            return None;
-        }
-        // drivers/md/md.c, `sync_completed_show`: `none` before it starts, or `delayed`, or sectors
-        // `123 / 456`.
-        let progress = text::line(md.join("sync_completed")).unwrap_or_default();
-        let done = share(&progress);
-        Some(Work {
-            kind: WorkKind::Md,
-            name: name.replace('!', "/"),
-            state: if progress == "delayed" {
-                progress
-            } else {
-                action
-            },
-            done,
-            pid: None,
-        })
-    });
+    // All of them are called so (drivers/md/md.c, `md_alloc`); there may be hundreds of others.
+    let names = text::names(&dir).into_iter();
+    let arrays = names
+        .filter(|name| name.starts_with("md"))
+        .filter_map(|name| {
+            let md = dir.join(&name).join("md");
+            let action = text::line(md.join("sync_action"))?;
+            if ["idle", "frozen"].contains(&action.as_str()) {
+                return None;
+            }
+            // drivers/md/md.c, `sync_completed_show`: `none` before it starts, or `delayed`, or sectors
+            // `123 / 456`.
+            let progress = text::line(md.join("sync_completed")).unwrap_or_default();
+            let done = share(&progress);
+            Some(Work {
+                kind: WorkKind::Md,
+                name: name.replace('!', "/"),
+                state: if progress == "delayed" {
+                    progress
+                } else {
+                    action
+                },
+                done,
+                pid: None,
+            })
+        });
     arrays.collect()
 }
 

@@ -62,6 +62,9 @@ pub struct Proc {
     comm_b64: Option<String>,
     command: Option<String>,
     command_b64: Option<String>,
+    /// It is a thread of the kernel.
+    #[serde(default)]
+    pub kernel: bool,
     /// It has ended.
     #[serde(default)]
     pub ended: bool,
@@ -148,7 +151,7 @@ impl Sink for Procs {
                 let rows = &self.rows[self.first_of_tick..];
                 ensure!(rows.len() as u64 == tick.rows, "not so many rows: {line}");
                 let mut sum = Account::default();
-                for row in rows {
+                for row in rows.iter().filter(|row| !row.kernel) {
                     sum += row.account.unwrap_or_default();
                 }
                 ensure!(

@@ -39,6 +39,12 @@ pub struct Options {
     /// Threads, of which the first writes 1 MiB past the cache, the second 2 and so on.
     #[arg(long, default_value_t = 0)]
     threads: u64,
+    /// Threads that write 1 MiB each past the cache, all of which end with the process.
+    #[arg(long, default_value_t = 0)]
+    ending: u64,
+    /// Times that it brings a file to storage.
+    #[arg(long, default_value_t = 0)]
+    syncs: u64,
 }
 
 /// The sums of the disk's user.
@@ -87,6 +93,23 @@ pub fn run(options: &Options) -> Result<()> {
     }
     for number in 0..options.children {
         child(&options.dir.join(format!("child-{number}")), &buffer)?;
+    }
+    for number in 0..options.syncs {
+        let file = File::create(options.dir.join("synced"))?;
+        ensure!(
+            file.write_at(&buffer[..4096], 4096 * number)? == 4096,
+            "a short write"
+        );
+        file.sync_all()?;
+        writes += 1;
+    }
+    if options.ending > 0 {
+        let dir = options.dir.clone();
+        return end_together(
+            options.ending,
+            dir,
+            &report(&[], before, reads, writes, options)?,
+        );
     }
     let over = Barrier::new(usize::try_from(options.threads)? + 1);
     thread::scope(|scope| {
@@ -153,6 +176,29 @@ fn write_direct(path: &Path, count: u64, buffer: &[u8]) -> Result<()> {
         ensure!(written == MIB, "a short write of {}", path.display());
     }
     Ok(())
+}
+
+/// Ends while other threads of it, which have written, are still there.
+fn end_together(threads: u64, dir: PathBuf, report: &Report) -> Result<()> {
+    let (done, told) = std::sync::mpsc::channel();
+    for number in 0..threads {
+        let (done, path) = (done.clone(), dir.join(format!("ending-{number}")));
+        thread::spawn(move || {
+            let written = write_direct(&path, 1, &Aligned::of(b'd', MIB));
+            // Nobody listens when this fails, and that is told there.
+            done.send(written).ok();
+            loop {
+                thread::park();
+            }
+        });
+    }
+    for _ in 0..threads {
+        told.recv()??;
+    }
+    say(report)?;
+    listen()?;
+    // All threads at once (`exit_group`).
+    std::process::exit(0);
 }
 
 fn child(path: &Path, buffer: &[u8]) -> Result<()> {

@@ -115,7 +115,9 @@ pub const SUBSET: &[&str] = &[
     // Accounts of processes, the last of those that end too, and what is made of all of it.
     "procs_direct",
     "procs_cancelled",
+    "procs_threads_end_together",
     "procs_short_lived_children",
+    "procs_syncs",
     "diagnose_service",
     // Paths, the long ones too, and the bytes of names.
     "cut_path",

@@ -9,7 +9,11 @@ use std::io;
 pub use args::{Config, EventsArgs};
 pub use fields::{CHANGE_FIELDS, EACH_FIELDS};
 
-use super::{Header, View, opens, procs, top, write_end, write_header};
+use super::{
+    Header, View, opens, procs,
+    system::{self, DeviceRow},
+    top, write_end, write_header,
+};
 use crate::{
     event::{Change, Counts, Device, Each, Event, Io, Lost, Open, Proc, System, Tick, Time, Work},
     output::{Output, Screen, ndjson, table::Table, units},
@@ -143,30 +147,14 @@ impl Events {
             let row = procs::Row::of(proc, time, interval_ns);
             ndjson::write(buffer, "proc", procs::PROC_FIELDS, &row);
         }
-        for device in self.devices.drain(..) {
-            let row = procs::DeviceRow {
-                time,
-                interval_ns,
-                device,
-            };
-            ndjson::write(buffer, "device", procs::DEVICE_FIELDS, &row);
-        }
-        if let Some(system) = self.system.take() {
-            ndjson::write(
-                buffer,
-                "system",
-                procs::SYSTEM_FIELDS,
-                &procs::SystemRow { time, system },
-            );
-        }
-        for work in self.works.drain(..) {
-            ndjson::write(
-                buffer,
-                "work",
-                procs::WORK_FIELDS,
-                &procs::WorkRow { time, work },
-            );
-        }
+        let row = |device| DeviceRow {
+            time,
+            interval_ns,
+            device,
+        };
+        let devices: Vec<_> = self.devices.drain(..).map(row).collect();
+        let works = self.works.drain(..);
+        system::write(buffer, time, &devices, self.system.take(), works);
     }
 }
 
@@ -193,6 +181,7 @@ impl View for Events {
             Event::Change(change) => self.change(change, out),
             Event::Each(each) => self.each(&each, out),
             Event::Tick(tick) => self.tick(tick, out),
+            Event::Proc(proc) if !self.config.names.admits_comm(&proc.facts.comm) => {}
             Event::Proc(proc) => self.procs.push(proc),
             Event::Device(device) => self.devices.push(device),
             Event::System(system) => self.system = Some(system),

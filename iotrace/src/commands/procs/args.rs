@@ -10,6 +10,7 @@ use crate::{
     filter::NameFilter,
     kernel::{Backend, Request, Transfers, What, sizes},
     output::Screen,
+    system::process,
 };
 
 /// Rows of a table when nothing else is said.
@@ -52,7 +53,8 @@ pub enum Sort {
 #[command(after_help = "\
 READ/s and WRITE/s are bytes that a process made storage read, and made dirty to be written;
 CANC/s those of the latter that were dropped before they were written, because the file was
-cut or removed. TOT_R and TOT_W are since the process began; TOT_W without cancelled bytes.
+cut or removed. TOT_R and TOT_W are since the process began, without its children; TOT_W without
+cancelled bytes.
 
 Examples:
   iotrace procs                    refresh every second until Ctrl-C
@@ -99,8 +101,8 @@ pub struct ProcsArgs {
     #[arg(long, conflicts_with = "no_bpf")]
     pub files: bool,
 
-    /// Load nothing into the kernel: what processes did between the last look and their end is
-    /// not seen
+    /// Load nothing into the kernel: what threads and processes did between the last look and their
+    /// end is not seen
     #[arg(long, conflicts_with_all = ["backend", "btf", "replay", "map_rows", "ring_kib"])]
     pub no_bpf: bool,
 
@@ -211,6 +213,14 @@ impl ProcsArgs {
 
     /// What the kernel side has to do.
     pub fn request(&self) -> Result<Request, Error> {
+        if self.files && self.replay.is_none() && !process::in_initial_pid_namespace() {
+            return Err(usage(
+                "--files can not be used inside a PID namespace: files are told with ids of the \
+                 host, accounts with those of the namespace; run iotrace in the host's (docker: \
+                 --pid=host)"
+                    .to_owned(),
+            ));
+        }
         let transfers = Transfers {
             read: true,
             write: true,

@@ -1,13 +1,18 @@
 //! Sums up the events of one interval. Pure: no clock, no I/O.
 
-use std::{cmp::Reverse, collections::HashMap, sync::Arc};
+use std::{
+    cmp::Reverse,
+    collections::{HashMap, HashSet},
+    sync::Arc,
+};
 
 use super::{
     args::{By, Config, Sort},
-    rows::{DeviceRow, Row, TickRow, unit},
+    rows::{Row, Subject, TickRow, unit},
 };
 use crate::{
-    event::{Accounts, Counts, Device, FileId, FilePath, Io, Proc, Tick, Usage},
+    commands::system::DeviceRow,
+    event::{Accounts, Counts, Device, DeviceKind, FileId, FilePath, Io, Proc, Stack, Tick, Usage},
     system::users::Users,
 };
 
@@ -27,7 +32,10 @@ pub struct Fold {
     there: HashMap<(u32, u32), Proc>,
     changed: Vec<Proc>,
     devices: Vec<Device>,
-    files: HashMap<u32, Files>,
+    /// How devices lie on each other, as far as they have told.
+    stack: Stack,
+    /// By process; with --threads by thread.
+    files: HashMap<(u32, u32), Files>,
 }
 
 impl Fold {
@@ -41,6 +49,7 @@ impl Fold {
             there: HashMap::new(),
             changed: Vec::new(),
             devices: Vec::new(),
+            stack: Stack::default(),
             files: HashMap::new(),
         }
     }
@@ -56,7 +65,7 @@ impl Fold {
             return;
         }
         if self.config.all {
-            let id = (proc.pid, proc.tid.unwrap_or(0));
+            let id = id(&proc);
             if proc.ended {
                 self.there.remove(&id);
             } else {
@@ -68,12 +77,18 @@ impl Fold {
 
     /// Takes in a device.
     pub fn device(&mut self, device: Device) {
+        self.stack.learn(&device);
         self.devices.push(device);
     }
 
     /// Takes in what a thread did with a file that is to be shown.
     pub fn io(&mut self, io: Io) {
-        let files = self.files.entry(io.thread.pid).or_default();
+        let tid = if self.config.threads {
+            io.thread.tid
+        } else {
+            0
+        };
+        let files = self.files.entry((io.thread.pid, tid)).or_default();
         let file = files.entry(io.file).or_default();
         file.0 = file.0.take().or(io.path);
         file.1 += io.counts;
@@ -83,7 +98,8 @@ impl Fold {
     pub fn end(&mut self, tick: &Tick, limit: Option<usize>) -> (Vec<Row>, TickRow) {
         let mut changed = std::mem::take(&mut self.changed);
         let mut total = Usage::default();
-        for accounts in changed.iter().filter_map(|proc| proc.accounts) {
+        let own = changed.iter().filter(|proc| !proc.facts.kernel);
+        for accounts in own.filter_map(|proc| proc.accounts) {
             total += accounts.interval;
         }
         let is_busy = |proc: &Proc| {
@@ -93,30 +109,28 @@ impl Fold {
                 || waited
         };
         if self.config.all {
-            let told: HashMap<_, _> = changed
-                .iter()
-                .map(|proc| ((proc.pid, proc.tid.unwrap_or(0)), ()))
-                .collect();
-            let idle = self.there.iter().filter(|(id, _)| !told.contains_key(id));
+            let told: HashSet<_> = changed.iter().map(id).collect();
+            let idle = self.there.iter().filter(|(id, _)| !told.contains(id));
             let idle = idle.map(|(_, proc)| idle_for(proc)).collect::<Vec<_>>();
             changed.extend(idle);
         } else {
             changed.retain(is_busy);
         }
-        let rows = changed.into_iter().map(|proc| self.row(proc, tick));
         let mut rows: Vec<Row> = match self.by {
-            By::Process | By::Device => rows.collect(),
-            By::User | By::Container => sums(rows, self.by),
+            By::Process | By::Device => {
+                let rows = changed.into_iter().map(|proc| self.row(proc, tick));
+                rows.collect()
+            }
+            By::User | By::Container => self.sums(changed, tick),
         };
         self.files.clear();
         let found = rows.len() as u64;
         rows.sort_by_cached_key(|row| {
-            (
-                Reverse(key(row, self.sort)),
-                row.group.clone(),
-                row.proc.pid,
-                row.proc.tid,
-            )
+            let among_equals = match &row.subject {
+                Subject::Process { proc, .. } => (None, proc.pid, proc.tid),
+                Subject::Sum { group, .. } => (group.clone(), 0, None),
+            };
+            (Reverse(key(row, self.sort)), among_equals)
         });
         rows.truncate(limit.unwrap_or(usize::MAX));
         let summary = TickRow {
@@ -144,10 +158,19 @@ impl Fold {
         devices.into_iter().map(row).collect()
     }
 
+    /// Those of `rows` whose device lies on no other and did something.
+    pub fn disks<'a>(&self, rows: &'a [DeviceRow]) -> Vec<&'a DeviceRow> {
+        let is_disk =
+            |device: &Device| device.kind == DeviceKind::Disk && self.stack.is_bottom(&device.name);
+        rows.iter()
+            .filter(|row| is_disk(&row.device) && row.device.work.is_any())
+            .collect()
+    }
+
     fn row(&self, proc: Proc, tick: &Tick) -> Row {
         let mut files: Vec<_> = self
             .files
-            .get(&proc.pid)
+            .get(&id(&proc))
             .map(|files| files.values().cloned().collect())
             .unwrap_or_default();
         files.sort_by_key(|(path, counts): &(_, Counts)| {
@@ -158,16 +181,57 @@ impl Fold {
             )
         });
         files.truncate(FILES);
-        let user = proc
-            .facts
-            .uid
-            .and_then(|uid| self.users.name(uid).map(str::to_owned));
+        let user = self.user(&proc).map(str::to_owned);
+        let row = Row::of(proc.clone(), tick.time, tick.interval_ns);
         Row {
-            user,
-            files,
-            ..Row::of(proc, tick.time, tick.interval_ns)
+            subject: Subject::Process { proc, user, files },
+            ..row
         }
     }
+
+    fn user(&self, proc: &Proc) -> Option<&str> {
+        self.users.name(proc.facts.uid?)
+    }
+
+    /// Without threads of the kernel: they belong to nobody.
+    fn sums(&self, procs: Vec<Proc>, tick: &Tick) -> Vec<Row> {
+        let mut sums: HashMap<Option<String>, Row> = HashMap::new();
+        for proc in procs.into_iter().filter(|proc| !proc.facts.kernel) {
+            let group = match self.by {
+                By::User => {
+                    let number = || proc.facts.uid.map(|uid| uid.to_string());
+                    self.user(&proc).map(str::to_owned).or_else(number)
+                }
+                _ => unit(&proc),
+            };
+            let sum = sums.entry(group.clone()).or_insert_with(|| Row {
+                time: tick.time,
+                interval_ns: tick.interval_ns,
+                subject: Subject::Sum {
+                    group,
+                    processes: 0,
+                },
+                interval: None,
+                waited_ns: None,
+            });
+            if let Subject::Sum { processes, .. } = &mut sum.subject {
+                *processes += 1;
+            }
+            if let Some(accounts) = proc.accounts {
+                *sum.interval.get_or_insert_default() += accounts.interval;
+            }
+            if let Some((waited, _)) = proc.io_wait_ns {
+                let sum = sum.waited_ns.get_or_insert_default();
+                *sum = sum.saturating_add(waited);
+            }
+        }
+        sums.into_values().collect()
+    }
+}
+
+/// By which processes and threads are told apart.
+fn id(proc: &Proc) -> (u32, u32) {
+    (proc.pid, proc.tid.unwrap_or(0))
 }
 
 /// The same process in an interval in which it did nothing.
@@ -182,42 +246,9 @@ fn idle_for(proc: &Proc) -> Proc {
     }
 }
 
-fn sums(rows: impl Iterator<Item = Row>, by: By) -> Vec<Row> {
-    let mut sums: HashMap<Option<String>, Row> = HashMap::new();
-    for row in rows {
-        let group = match by {
-            By::User => match (&row.user, row.proc.facts.uid) {
-                (Some(user), _) => Some(user.clone()),
-                (None, uid) => uid.map(|uid| uid.to_string()),
-            },
-            _ => unit(&row.proc),
-        };
-        let Some(sum) = sums.get_mut(&group) else {
-            let row = Row {
-                is_sum: true,
-                group: group.clone(),
-                ..row
-            };
-            sums.insert(group, row);
-            continue;
-        };
-        sum.processes += row.processes;
-        if let Some(more) = row.proc.accounts {
-            let accounts = sum.proc.accounts.get_or_insert_default();
-            accounts.interval += more.interval;
-            accounts.total += more.total;
-        }
-        if let Some((waited, total)) = row.proc.io_wait_ns {
-            let sum = sum.proc.io_wait_ns.get_or_insert_default();
-            *sum = (sum.0.saturating_add(waited), sum.1.saturating_add(total));
-        }
-    }
-    sums.into_values().collect()
-}
-
 /// What a row is sorted by, and what among equals.
 fn key(row: &Row, sort: Sort) -> (u64, u64, u64) {
-    let Accounts { interval, total } = row.accounts();
+    let interval = row.interval.unwrap_or_default();
     let bytes = interval
         .disk_read_bytes
         .saturating_add(interval.disk_write_bytes);
@@ -229,8 +260,8 @@ fn key(row: &Row, sort: Sort) -> (u64, u64, u64) {
         Sort::Rbytes => interval.disk_read_bytes,
         Sort::Wbytes => interval.disk_write_bytes,
         Sort::Cancelled => interval.cancelled_write_bytes,
-        Sort::Wait => row.waited_ns(),
-        Sort::Total => total.disk_bytes(),
+        Sort::Wait => row.waited_ns.unwrap_or(0),
+        Sort::Total => row.total().map_or(0, |total| total.disk_bytes()),
     };
     (first, bytes, calls)
 }

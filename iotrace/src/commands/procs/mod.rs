@@ -1,8 +1,10 @@
 //! `procs`: which process does the disk I/O, by the kernel's own accounts.
 
 mod args;
+mod devices;
 mod fields;
 mod fold;
+mod headlines;
 mod rows;
 #[cfg(test)]
 mod tests;
@@ -10,12 +12,17 @@ mod tests;
 use std::{collections::HashSet, io};
 
 pub use args::{By, Config, ProcsArgs, Sort};
-pub use fields::{DEVICE_FIELDS, PROC_FIELDS, SYSTEM_FIELDS, TICK_FIELDS, WORK_FIELDS};
-pub use rows::{DeviceRow, Row, SystemRow, TickRow, WorkRow};
+pub use fields::{PROC_FIELDS, TICK_FIELDS};
+pub use rows::{Row, Subject, TickRow};
 
 use fold::Fold;
+use headlines::headlines;
 
-use super::{Header, View, top, write_end, write_header};
+use super::{
+    Header, View,
+    system::{self, DeviceRow},
+    top, write_end, write_header,
+};
 use crate::{
     event::{Event, Io, Lost, System, Tick, Time, Usage, Work},
     output::{Output, Screen, ndjson, table::Table, units},
@@ -66,7 +73,13 @@ impl Procs {
         let (width, height) = self.screen.size();
         let system = self.system.take();
         self.works.clear();
-        let head = rows::headlines(tick, &summary, system.as_ref(), &devices, width);
+        let head = headlines(
+            tick,
+            &summary,
+            system.as_ref(),
+            &self.fold.disks(&devices),
+            width,
+        );
         let buffer = out.buffer();
         let mut room = usize::MAX;
         if self.config.clear {
@@ -78,7 +91,7 @@ impl Procs {
         if self.config.by == By::Device {
             let most = room.min(limit.unwrap_or(usize::MAX));
             let shown = &devices[..devices.len().min(most)];
-            let mut table = Table::new(rows::OF_DEVICES, width);
+            let mut table = Table::new(devices::OF_DEVICES, width);
             table.fit(shown);
             table.titles(buffer);
             shown.iter().for_each(|row| table.row(buffer, row));
@@ -114,7 +127,10 @@ impl Procs {
             ndjson::write(buffer, "proc", PROC_FIELDS, row);
         }
         // Of those processes that were asked for.
-        let shown: HashSet<u32> = rows.iter().map(|row| row.proc.pid).collect();
+        let shown: HashSet<u32> = rows
+            .iter()
+            .filter_map(|row| Some(row.proc()?.pid))
+            .collect();
         let is_any = self.config.names.comm.is_none();
         let ios = std::mem::take(&mut self.ios).into_iter();
         for io in ios.filter(|io| is_any || shown.contains(&io.thread.pid)) {
@@ -124,15 +140,8 @@ impl Procs {
             };
             ndjson::write(buffer, "io", top::IO_FIELDS, &row);
         }
-        for row in devices {
-            ndjson::write(buffer, "device", DEVICE_FIELDS, row);
-        }
-        if let Some(system) = self.system.take() {
-            ndjson::write(buffer, "system", SYSTEM_FIELDS, &SystemRow { time, system });
-        }
-        for work in std::mem::take(&mut self.works) {
-            ndjson::write(buffer, "work", WORK_FIELDS, &WorkRow { time, work });
-        }
+        let works = std::mem::take(&mut self.works);
+        system::write(buffer, time, devices, self.system.take(), works);
         ndjson::write(buffer, "tick", TICK_FIELDS, tick);
     }
 }
@@ -192,7 +201,8 @@ impl View for Procs {
         );
         if !self.waits_known && self.ticks > 0 {
             text += "; I/O wait is not known, because the kernel does not account for it: \
-                     `sysctl kernel.task_delayacct=1` switches that on";
+                     `sysctl kernel.task_delayacct=1` switches that on, for tasks that start \
+                     later";
         }
         text
     }

@@ -2,13 +2,8 @@
 
 use std::{fmt::Write as _, sync::Arc};
 
-use jiff::{Timestamp, tz::TimeZone};
-
 use crate::{
-    event::{
-        Accounts, Counts, Device, DeviceKind, DeviceWork, FilePath, Lost, Proc, System, Tick, Time,
-        Usage, Work,
-    },
+    event::{Counts, FilePath, Lost, Proc, Time, Usage},
     output::{
         sanitize,
         table::{self, Column, column},
@@ -23,18 +18,33 @@ pub struct Row {
     pub time: Time,
     /// Its length, nanoseconds.
     pub interval_ns: u64,
-    /// The process or thread; of a sum one of those that are in it.
-    pub proc: Proc,
-    /// Name of its user, when known.
-    pub user: Option<String>,
-    /// It is a sum of processes.
-    pub is_sum: bool,
-    /// What is summed here; `None` also of a sum of those that belong nowhere.
-    pub group: Option<String>,
-    /// Processes that are summed here.
-    pub processes: u64,
-    /// Files that it read and wrote most.
-    pub files: Vec<(Option<Arc<FilePath>>, Counts)>,
+    /// Who.
+    pub subject: Subject,
+    /// What they did; `None` where this user may not know.
+    pub interval: Option<Usage>,
+    /// Time that they waited, nanoseconds; `None` when that is not known.
+    pub waited_ns: Option<u64>,
+}
+
+/// Who a row is about.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Subject {
+    /// One process or thread.
+    Process {
+        /// That.
+        proc: Proc,
+        /// Name of its user, when known.
+        user: Option<String>,
+        /// Files that it read and wrote most.
+        files: Vec<(Option<Arc<FilePath>>, Counts)>,
+    },
+    /// A sum of processes. They have no totals: those of who did nothing for a while are not there.
+    Sum {
+        /// What they have in common; `None` of those that belong nowhere.
+        group: Option<String>,
+        /// How many.
+        processes: u64,
+    },
 }
 
 impl Row {
@@ -43,23 +53,40 @@ impl Row {
         Self {
             time,
             interval_ns,
-            proc,
-            user: None,
-            is_sum: false,
-            group: None,
-            processes: 1,
-            files: Vec::new(),
+            interval: proc.accounts.map(|accounts| accounts.interval),
+            waited_ns: proc.io_wait_ns.map(|(waited, _)| waited),
+            subject: Subject::Process {
+                proc,
+                user: None,
+                files: Vec::new(),
+            },
         }
     }
 
-    /// What it did; nothing where this user may not know.
-    pub fn accounts(&self) -> Accounts {
-        self.proc.accounts.unwrap_or_default()
+    /// The process or thread, if it is one.
+    pub fn proc(&self) -> Option<&Proc> {
+        match &self.subject {
+            Subject::Process { proc, .. } => Some(proc),
+            Subject::Sum { .. } => None,
+        }
     }
 
-    /// Time waited in the interval, nanoseconds.
-    pub fn waited_ns(&self) -> u64 {
-        self.proc.io_wait_ns.map_or(0, |(waited, _)| waited)
+    /// What they did in the interval.
+    pub fn interval(&self) -> Option<Usage> {
+        self.interval
+    }
+
+    /// What a process did in its life.
+    pub fn total(&self) -> Option<Usage> {
+        Some(self.proc()?.accounts?.total)
+    }
+
+    /// Files of a process that are to be shown.
+    pub fn files(&self) -> &[(Option<Arc<FilePath>>, Counts)] {
+        match &self.subject {
+            Subject::Process { files, .. } => files,
+            Subject::Sum { .. } => &[],
+        }
     }
 }
 
@@ -72,146 +99,119 @@ pub struct TickRow {
     pub interval_ns: u64,
     /// Rows, also those not shown.
     pub rows: u64,
-    /// Sum over all processes, of the interval.
+    /// Sum over all processes, of the interval, without threads of the kernel: what they write was
+    /// on account of others before.
     pub total: Usage,
     /// What was lost.
     pub lost: Lost,
 }
 
-/// A device in an interval.
-#[derive(Clone, Debug, PartialEq)]
-pub struct DeviceRow {
-    /// End of the interval.
-    pub time: Time,
-    /// Its length, nanoseconds.
-    pub interval_ns: u64,
-    /// The device.
-    pub device: Device,
-}
-
-/// How the system fared in an interval.
-#[derive(Clone, Debug, PartialEq)]
-pub struct SystemRow {
-    /// End of the interval.
-    pub time: Time,
-    /// How it fared.
-    pub system: System,
-}
-
-/// What the system did on its own account.
-#[derive(Clone, Debug, PartialEq)]
-pub struct WorkRow {
-    /// End of the interval.
-    pub time: Time,
-    /// What it did.
-    pub work: Work,
-}
-
 // Writing to a string does not fail, so results are not looked at here.
-macro_rules! accounts {
-    ($title:literal, $value:expr) => {
-        accounts!($title, spare 0, $value)
-    };
-    ($title:literal, spare $spare:literal, $value:expr) => {
+macro_rules! usage {
+    ($title:literal, $of:ident, spare $spare:literal, $value:expr) => {
         column!($title, 9, Right, spare $spare, |row, cell| {
-            if let Some(accounts) = &row.proc.accounts {
-                let value: fn(&Row, &Accounts) -> String = $value;
-                cell.push_str(&value(row, accounts));
-            } else {
-                cell.push('-');
+            let value: fn(&Row, &Usage) -> String = $value;
+            match Row::$of(row) {
+                Some(usage) => cell.push_str(&value(row, &usage)),
+                None => cell.push('-'),
             }
         })
     };
 }
 
-const PID: Column<Row> = column!("PID", 7, Left, |row, cell| {
-    let _ = write!(cell, "{}", row.proc.pid);
-});
-const TID: Column<Row> = column!("TID", 7, Left, |row, cell| {
-    let _ = write!(cell, "{}", row.proc.tid.unwrap_or(row.proc.pid));
+/// A column of a process; a sum has none of these.
+macro_rules! process {
+    ($title:literal, $width:literal, $align:ident, spare $spare:literal, $value:expr) => {
+        column!($title, $width, $align, spare $spare, |row, cell| {
+            let value: fn(&Row, &Proc) -> Option<String> = $value;
+            let value = row.proc().and_then(|proc| value(row, proc));
+            cell.push_str(value.as_deref().unwrap_or("-"));
+        })
+    };
+}
+
+const PID: Column<Row> = process!("PID", 7, Left, spare 0, |_, proc| Some(proc.pid.to_string()));
+const TID: Column<Row> = process!("TID", 7, Left, spare 0, |_, proc| {
+    Some(proc.tid.unwrap_or(proc.pid).to_string())
 });
 const USER: Column<Row> = column!("USER", 8, Cut, |row, cell| {
-    match (&row.user, row.proc.facts.uid) {
-        (Some(user), _) => cell.push_str(&sanitize::name(user.as_bytes())),
-        (None, Some(uid)) => _ = write!(cell, "{uid}"),
-        (None, None) => cell.push('-'),
+    if let Subject::Process { proc, user, .. } = &row.subject {
+        match (user, proc.facts.uid) {
+            (Some(user), _) => cell.push_str(&sanitize::name(user.as_bytes())),
+            (None, Some(uid)) => _ = write!(cell, "{uid}"),
+            (None, None) => cell.push('-'),
+        }
     }
 });
 const GROUP: Column<Row> = column!("", 0, Cut, |row, cell| {
-    let name = row.group.as_deref().unwrap_or("-");
-    cell.push_str(&sanitize::name(name.as_bytes()));
+    if let Subject::Sum { group, .. } = &row.subject {
+        let name = group.as_deref().unwrap_or("-");
+        cell.push_str(&sanitize::name(name.as_bytes()));
+    }
 });
 const PROCESSES: Column<Row> = column!("PROCS", 5, Right, |row, cell| {
-    let _ = write!(cell, "{}", row.processes);
+    if let Subject::Sum { processes, .. } = &row.subject {
+        let _ = write!(cell, "{processes}");
+    }
 });
-const READ: Column<Row> = accounts!("READ/s", |row, accounts| rate(
+const READ: Column<Row> = usage!("READ/s", interval, spare 0, |row, usage| rate(
     row,
-    accounts.interval.disk_read_bytes
+    usage.disk_read_bytes
 ));
-const WRITE: Column<Row> = accounts!("WRITE/s", |row, accounts| rate(
+const WRITE: Column<Row> = usage!("WRITE/s", interval, spare 0, |row, usage| rate(
     row,
-    accounts.interval.disk_write_bytes
+    usage.disk_write_bytes
 ));
-const CANCELLED: Column<Row> = accounts!("CANC/s", |row, accounts| rate(
+const CANCELLED: Column<Row> = usage!("CANC/s", interval, spare 0, |row, usage| rate(
     row,
-    accounts.interval.cancelled_write_bytes
+    usage.cancelled_write_bytes
 ));
 const WAIT: Column<Row> = column!("WAIT", 5, Right, spare 3, |row, cell| {
-    match row.proc.io_wait_ns {
-        Some((waited, _)) => {
+    match row.waited_ns {
+        Some(waited) => {
             let share = 100.0 * waited as f64 / row.interval_ns.max(1) as f64;
             let _ = write!(cell, "{share:.0}%");
         }
         None => cell.push('-'),
     }
 });
-const CALLS: Column<Row> = accounts!("CALLS/s", spare 6, |row, accounts| {
-    let calls = accounts.interval.syscalls();
-    format!("{:.0}", per_second(row, calls))
+const CALLS: Column<Row> = usage!("CALLS/s", interval, spare 6, |row, usage| {
+    let calls = usage.syscalls();
+    format!("{:.0}", per_second(row.interval_ns, calls))
 });
-const MEAN: Column<Row> = accounts!("MEAN", spare 7, |_, accounts| {
-    let usage = &accounts.interval;
+const MEAN: Column<Row> = usage!("MEAN", interval, spare 7, |_, usage| {
     match usage.read_call_bytes.saturating_add(usage.write_call_bytes).checked_div(usage.syscalls()) {
         Some(mean) => units::bytes(mean),
         None => "-".to_owned(),
     }
 });
-const TOTAL_READ: Column<Row> = accounts!("TOT_R", spare 4, |_, accounts| units::bytes(
-    accounts.total.disk_read_bytes
+const TOTAL_READ: Column<Row> = usage!("TOT_R", total, spare 4, |_, usage| units::bytes(
+    usage.disk_read_bytes
 ));
-const TOTAL_WRITE: Column<Row> = accounts!("TOT_W", spare 4, |_, accounts| signed(
-    accounts.total.net_write_bytes()
+const TOTAL_WRITE: Column<Row> = usage!("TOT_W", total, spare 4, |_, usage| signed(
+    usage.net_write_bytes()
 ));
-const THREADS: Column<Row> = column!("THR", 4, Right, spare 8, |row, cell| {
-    match row.proc.threads {
-        Some(threads) => _ = write!(cell, "{threads}"),
-        None => cell.push('-'),
-    }
+const THREADS: Column<Row> = process!("THR", 4, Right, spare 8, |_, proc| {
+    proc.threads.map(|threads| threads.to_string())
 });
-const UPTIME: Column<Row> = column!("UP", 6, Right, spare 5, |row, cell| {
-    match row.proc.facts.started {
-        Some(started) => {
-            cell.push_str(&units::duration(row.time.0.saturating_sub(started.0)));
-        }
-        None => cell.push('-'),
-    }
+const UPTIME: Column<Row> = process!("UP", 6, Right, spare 5, |row, proc| {
+    let started = proc.facts.started?;
+    Some(units::duration(row.time.0.saturating_sub(started.0)))
 });
-const UNIT: Column<Row> = column!("UNIT", 20, Cut, spare 2, |row, cell| {
-    let name = unit(&row.proc).unwrap_or_else(|| "-".to_owned());
-    cell.push_str(&sanitize::name(name.as_bytes()));
+const UNIT: Column<Row> = process!("UNIT", 20, Cut, spare 2, |_, proc| {
+    Some(sanitize::name(unit(proc)?.as_bytes()).into())
 });
-const COMMAND: Column<Row> = column!("COMMAND", 0, Cut, |row, cell| {
-    let facts = &row.proc.facts;
-    match &facts.command {
-        Some(command) if row.proc.tid.is_none() => cell.push_str(&sanitize::name(command)),
-        _ if facts.kernel => {
-            let _ = write!(cell, "[{}]", sanitize::name(&facts.comm));
-        }
-        _ => cell.push_str(&sanitize::name(&facts.comm)),
+const COMMAND: Column<Row> = process!("COMMAND", 0, Cut, spare 0, |_, proc| {
+    let facts = &proc.facts;
+    let mut text: String = match &facts.command {
+        Some(command) if proc.tid.is_none() => sanitize::name(command).into(),
+        _ if facts.kernel => format!("[{}]", sanitize::name(&facts.comm)),
+        _ => sanitize::name(&facts.comm).into(),
+    };
+    if proc.ended {
+        text.push_str(" (ended)");
     }
-    if row.proc.ended {
-        cell.push_str(" (ended)");
-    }
+    Some(text)
 });
 
 /// Columns of processes.
@@ -258,8 +258,6 @@ pub const OF_USERS: &[Column<Row>] = &[
     WAIT,
     CALLS,
     MEAN,
-    TOTAL_READ,
-    TOTAL_WRITE,
     Column {
         title: "USER",
         ..GROUP
@@ -275,8 +273,6 @@ pub const OF_CONTAINERS: &[Column<Row>] = &[
     WAIT,
     CALLS,
     MEAN,
-    TOTAL_READ,
-    TOTAL_WRITE,
     Column {
         title: "CONTAINER OR UNIT",
         ..GROUP
@@ -298,12 +294,13 @@ pub fn unit(proc: &Proc) -> Option<String> {
     facts.unit.clone()
 }
 
-fn per_second(row: &Row, count: u64) -> f64 {
-    count as f64 * 1e9 / row.interval_ns.max(1) as f64
+/// How many in a second, of so many in an interval.
+pub fn per_second(interval_ns: u64, count: u64) -> f64 {
+    count as f64 * 1e9 / interval_ns.max(1) as f64
 }
 
 fn rate(row: &Row, bytes: u64) -> String {
-    units::bytes(per_second(row, bytes).round() as u64)
+    units::bytes(per_second(row.interval_ns, bytes).round() as u64)
 }
 
 fn signed(bytes: i64) -> String {
@@ -311,149 +308,10 @@ fn signed(bytes: i64) -> String {
     if bytes < 0 { format!("-{size}") } else { size }
 }
 
-macro_rules! device {
-    ($title:literal, $width:literal, spare $spare:literal, $value:expr) => {
-        column!($title, $width, Right, spare $spare, |row, cell| {
-            let value: fn(&DeviceRow) -> Option<f64> = $value;
-            match value(row) {
-                Some(value) => _ = write!(cell, "{value:.1}"),
-                None => cell.push('-'),
-            }
-        })
-    };
-}
-
-fn each_second(row: &DeviceRow, count: u64) -> f64 {
-    count as f64 * 1e9 / row.interval_ns.max(1) as f64
-}
-
-/// Columns of devices, with the words of iostat.
-pub const OF_DEVICES: &[Column<DeviceRow>] = &[
-    column!("DEVICE", 12, Left, |row, cell| cell
-        .push_str(&sanitize::name(row.device.name.as_bytes()))),
-    device!("r/s", 8, spare 0, |row| Some(each_second(row, row.device.work.reads))),
-    device!("rkB/s", 10, spare 0, |row| Some(
-        each_second(row, row.device.work.read_bytes) / 1024.0
-    )),
-    device!("r_await", 7, spare 3, |row| ratio(
-        row.device.work.read_ns,
-        row.device.work.reads,
-        1e6
-    )),
-    device!("rareq-sz", 8, spare 6, |row| ratio(
-        row.device.work.read_bytes,
-        row.device.work.reads,
-        1024.0
-    )),
-    device!("w/s", 8, spare 0, |row| Some(each_second(row, row.device.work.writes))),
-    device!("wkB/s", 10, spare 0, |row| Some(
-        each_second(row, row.device.work.write_bytes) / 1024.0
-    )),
-    device!("w_await", 7, spare 3, |row| ratio(
-        row.device.work.write_ns,
-        row.device.work.writes,
-        1e6
-    )),
-    device!("wareq-sz", 8, spare 6, |row| ratio(
-        row.device.work.write_bytes,
-        row.device.work.writes,
-        1024.0
-    )),
-    device!("f/s", 6, spare 5, |row| Some(each_second(row, row.device.work.flushes))),
-    device!("aqu-sz", 7, spare 4, |row| ratio(row.device.work.queue_ns, row.interval_ns, 1.0)),
-    device!("%util", 6, spare 0, |row| ratio(row.device.work.busy_ns, row.interval_ns, 0.01)),
-    column!("KIND", 9, Left, spare 2, |row, cell| cell
-        .push_str(row.device.kind.name())),
-    column!("ON", 0, Cut, |row, cell| {
-        let mut parts = row.device.below.join(" ");
-        if let Some(label) = &row.device.label {
-            let _ = write!(
-                parts,
-                "{}({label})",
-                if parts.is_empty() { "" } else { " " }
-            );
-        }
-        cell.push_str(&sanitize::name(parts.as_bytes()));
-    }),
-];
-
-/// A mean, in units of `unit`; none of nothing.
-fn ratio(sum: u64, count: u64, unit: f64) -> Option<f64> {
-    (count > 0).then(|| sum as f64 / count as f64 / unit)
-}
-
-/// Devices that the headline names.
-const NAMED_DEVICES: usize = 4;
-
-/// `12:00:01 loadavg: … iowait: 3% | disk: 12 MiB/s read, … | nvme0n1 …`, each on lines of its own.
-pub fn headlines(
-    tick: &Tick,
-    summary: &TickRow,
-    system: Option<&System>,
-    devices: &[DeviceRow],
-    width: Option<usize>,
-) -> String {
-    let time = Timestamp::from_nanosecond(i128::from(tick.time.0)).unwrap_or_default();
-    let time = time.to_zoned(TimeZone::system());
-    let mut machine = time.strftime("%H:%M:%S").to_string();
-    if let Some(load) = &tick.load {
-        let _ = write!(machine, " loadavg: {}", load.average.escape_default());
-        if let Some(iowait) = load.iowait {
-            let _ = write!(machine, " iowait: {:.1}%", iowait * 100.0);
-        }
-    }
-    if let Some(some) = system.and_then(|system| system.io_some) {
-        let _ = write!(machine, " I/O pressure: {:.0}%", some * 100.0);
-    }
-    let second = summary.interval_ns.max(1) as f64 / 1e9;
-    let rate = |bytes: u64| units::bytes((bytes as f64 / second).round() as u64);
-    let sums = format!(
-        "processes: {}/s read, {}/s written, {}/s cancelled; lost: {}",
-        rate(summary.total.disk_read_bytes),
-        rate(summary.total.disk_write_bytes),
-        rate(summary.total.cancelled_write_bytes),
-        summary.lost
-    );
-    let mut lines = vec![machine, sums];
-    let is_truth = |kind| matches!(kind, DeviceKind::Disk | DeviceKind::Memory);
-    let disks = devices
-        .iter()
-        .filter(|row| is_truth(row.device.kind) && row.device.work.is_any());
-    let disks: Vec<_> = disks
-        .take(NAMED_DEVICES)
-        .map(|row| {
-            let DeviceWork {
-                read_bytes,
-                write_bytes,
-                busy_ns,
-                ..
-            } = row.device.work;
-            format!(
-                "{} {}/s read, {}/s written, {:.0}% busy",
-                sanitize::name(row.device.name.as_bytes()),
-                rate(read_bytes),
-                rate(write_bytes),
-                100.0 * busy_ns as f64 / row.interval_ns.max(1) as f64
-            )
-        })
-        .collect();
-    if !disks.is_empty() {
-        lines.push(format!("devices: {}", disks.join("; ")));
-    }
-    let mut text = String::new();
-    for line in lines {
-        // All of it is ASCII, but for what a device may be called.
-        text.extend(line.chars().take(width.unwrap_or(usize::MAX)));
-        text.push('\n');
-    }
-    text.push('\n');
-    text
-}
-
 /// As many of the rows as there is room for, with their files.
 pub fn fitting(rows: &[Row], mut room: usize) -> &[Row] {
     let fits = |row: &&Row| {
-        let lines = 1 + row.files.len();
+        let lines = 1 + row.files().len();
         let fits = lines <= room;
         room = room.saturating_sub(lines);
         fits
@@ -464,7 +322,7 @@ pub fn fitting(rows: &[Row], mut room: usize) -> &[Row] {
 
 /// The files of a process, below it.
 pub fn files(row: &Row, width: Option<usize>, out: &mut Vec<u8>) {
-    for (path, counts) in &row.files {
+    for (path, counts) in row.files() {
         let mut line = format!(
             "        {:>9} {:>9} ",
             rate(row, counts.read_bytes),

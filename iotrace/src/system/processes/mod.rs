@@ -1,125 +1,139 @@
 //! What processes do, by the kernel's own accounts.
 
+mod life;
 mod read;
 #[cfg(test)]
 mod tests;
 
-use std::{
-    collections::{HashMap, HashSet},
-    fs,
-    os::unix::ffi::OsStringExt as _,
-    path::{Path, PathBuf},
-    sync::Arc,
-};
+use std::{collections::HashMap, fs, io, sync::Arc};
 
-use bytes::Bytes;
 use nix::unistd::{SysconfVar, sysconf};
 
 use super::{cgroup, clock::Clock};
-use crate::event::{Accounts, Exit, Facts, Proc, Time, Usage};
-use read::{Reader, Stat, command, ids, uid, usage};
+use crate::event::{Exit, Facts, Proc, Time, Usage};
+use life::{Delays, Life, Teller};
+use read::{Reader, Stat, command, uid, usage};
 
 /// After so many looks at a process that does something, it is asked again what it is: some give
 /// themselves a title for each piece of work.
 const FACTS_LAST: u64 = 8;
 
+/// Most threads that ended between two looks and are told each; of more there is the sum. A build
+/// on a large machine has some thousands of them in a second.
+const MOST_ENDED: usize = 65_536;
+
 /// Looks at all processes, again and again.
 #[derive(Debug)]
 pub struct Processes {
     reader: Reader,
-    /// Threads are of interest too.
-    with_threads: bool,
-    /// The kernel accounts for delays.
-    with_delays: bool,
-    tick_ns: u64,
-    known: HashMap<Id, Known>,
-    /// Those that were there when the ends of others were asked for.
-    listed: Option<Vec<u32>>,
-    /// Processes that have ended since the last look.
-    exits: Vec<Exit>,
-    /// Accounts of children that have ended, which go to their parent when it takes note of that.
-    orphans: Vec<Orphan>,
-    /// While it is looked: children of each process, of which no end has been told.
-    children: HashMap<u32, Vec<u32>>,
+    teller: Teller,
+    /// Those that are there.
+    alive: HashMap<u32, Life>,
+    /// Those of whose end was told, by number and start, and those that only ends of their threads
+    /// have told of. Kept as long as they are listed, for a parent may not have taken note yet, and
+    /// for one look more.
+    heard: HashMap<(u32, u64), Life>,
+    /// Of those that are there, which have ended since the last look.
+    over: Vec<u32>,
+    /// Threads that ended since the last look.
+    ended: usize,
+    /// What threads did that ended since the last look, beyond those, in processes not known.
+    others: Usage,
+    /// How many ends were not told one by one.
+    lost: u64,
+    /// For the next look.
+    listing: Option<Listing>,
+    /// When processes were listed last.
+    since: u64,
     round: u64,
+    tids: Vec<u32>,
 }
 
-/// What a process did that has ended, until its parent has it in its own accounts:
-/// `wait_task_zombie` (kernel/exit.c, 5.10 to 7.2) adds it there, where it would count twice.
+/// Who is there.
 #[derive(Debug)]
-struct Orphan {
-    pid: u32,
-    parent: u32,
-    total: Usage,
-    /// It is not listed any more: its parent has taken note of the end, or never will.
-    gone: bool,
-}
-
-/// Whose child one is whose parent ends first.
-const INIT: u32 = 1;
-
-/// Process id, and thread id or 0 for all of them.
-type Id = (u32, u32);
-
-#[derive(Debug)]
-struct Known {
-    /// By which another process with its id is told from it.
-    start_ticks: u64,
-    facts: Arc<Facts>,
-    /// Round in which the facts were found.
-    asked: u64,
-    total: Option<Usage>,
-    wait_ns: Option<u64>,
-    threads: u32,
-    /// Last round in which it was there.
-    seen: u64,
-    told: bool,
-    ended: bool,
-    /// What it did has been taken off its parent's already.
-    settled: bool,
+struct Listing {
+    pids: io::Result<Vec<u32>>,
+    /// When that was asked for, ticks since the machine started.
+    ticks: u64,
 }
 
 impl Processes {
-    /// Takes the first look, at those below `proc`.
-    pub fn new(proc: impl Into<PathBuf>, with_threads: bool, clock: &Clock) -> Self {
-        let proc = proc.into();
+    /// Takes the first look, at those below `proc`, normally `/proc`.
+    pub fn new(proc: &str, with_threads: bool, clock: &Clock) -> Self {
         let ticks = sysconf(SysconfVar::CLK_TCK).ok().flatten();
         let per_second = ticks
             .and_then(|ticks| u64::try_from(ticks).ok())
             .filter(|ticks| *ticks > 0);
         let mut processes = Self {
-            with_delays: accounts_for_delays(&proc),
+            teller: Teller {
+                delays: delays(proc),
+                tick_ns: 1_000_000_000 / per_second.unwrap_or(100),
+                with_threads,
+            },
             reader: Reader::new(proc),
-            with_threads,
-            tick_ns: 1_000_000_000 / per_second.unwrap_or(100),
-            known: HashMap::new(),
-            listed: None,
-            exits: Vec::new(),
-            orphans: Vec::new(),
-            children: HashMap::new(),
+            alive: HashMap::new(),
+            heard: HashMap::new(),
+            over: Vec::new(),
+            ended: 0,
+            others: Usage::default(),
+            lost: 0,
+            listing: None,
+            since: u64::MAX,
             round: 0,
+            tids: Vec::new(),
         };
         processes.look(clock, &mut Vec::new());
-        for known in processes.known.values_mut() {
-            known.told = false;
-        }
+        processes.alive.values_mut().for_each(Life::is_to_be_told);
         processes
-    }
-
-    /// Whether the kernel tells how long processes waited for I/O.
-    pub fn with_delays(&self) -> bool {
-        self.with_delays
     }
 
     /// Takes note of who is there, for the next look. Who is not among them has been told to have
     /// ended, if whoever tells of ends is asked only now.
     pub fn list(&mut self) {
-        self.listed = Some(ids(self.reader.root()));
+        let ticks = Clock::since_boot().0 / self.teller.tick_ns;
+        self.listing = Some(Listing {
+            pids: self.reader.pids(),
+            ticks,
+        });
     }
 
-    /// A process has ended.
-    pub fn exited(&mut self, exit: Exit) {
-        self.exits.push(exit);
+    /// A thread has ended.
+    pub fn exited(&mut self, exit: &Exit, clock: &Clock) {
+        let tick_ns = self.teller.tick_ns;
+        let id = (exit.pid, exit.process_start_ns / tick_ns);
+        let is_new = id.1 >= self.since;
+        let is_room = self.ended < MOST_ENDED;
+        self.ended += 1;
+        self.lost += u64::from(!is_room);
+        let alive = self.alive.get_mut(&id.0);
+        let life = match alive.filter(|life| life.start_ticks == id.1) {
+            Some(life) => {
+                self.over.extend(exit.is_last.then_some(id.0));
+                life
+            }
+            None if !is_room && !self.heard.contains_key(&id) => {
+                if is_new {
+                    self.others += exit.total;
+                }
+                return;
+            }
+            None => {
+                let unknown = || Life::new(id.0, id.1, facts_of(exit, clock), is_new);
+                self.heard.entry(id).or_insert_with(unknown)
+            }
+        };
+        life.heard = self.round;
+        life.exited(exit, exit.start_ns / tick_ns, is_room);
+    }
+
+    /// Whether the kernel tells how long processes waited for I/O.
+    pub fn with_delays(&self) -> bool {
+        self.teller.delays != Delays::Unknown
+    }
+
+    /// How many ends of threads are in a sum only, since this was asked last.
+    pub fn lost(&mut self) -> u64 {
+        std::mem::take(&mut self.lost)
     }
 
     /// What each did since the last look, of those that did anything; in the first one after the
@@ -131,326 +145,225 @@ impl Processes {
     }
 
     fn look(&mut self, clock: &Clock, found: &mut Vec<Proc>) {
-        self.round += 1;
-        for exit in std::mem::take(&mut self.exits) {
-            found.push(self.take_leave(exit, clock));
+        if self.listing.is_none() {
+            self.list();
         }
-        let listed = self.listed.take();
-        let there = listed.unwrap_or_else(|| ids(self.reader.root()));
-        self.note_who_is_gone(&there);
-        for ((pid, tid), known) in &self.known {
-            if let (0, false, Some(parent)) = (*tid, known.ended, known.facts.ppid) {
-                self.children.entry(parent).or_default().push(*pid);
+        let Some(Listing { pids, ticks }) = self.listing.take() else {
+            return;
+        };
+        let pids = match pids {
+            Ok(pids) => pids,
+            Err(error) => {
+                // Nobody has ended for that; the next interval has what this one has not.
+                log::warn!("cannot look at processes: {error}");
+                return;
+            }
+        };
+        self.round += 1;
+        for pid in std::mem::take(&mut self.over) {
+            if let Some(life) = self.alive.remove(&pid) {
+                self.heard.insert((pid, life.start_ticks), life);
             }
         }
-        for &pid in &there {
-            let dir = self.reader.dir(pid);
-            let Some(changed) = self.one((pid, 0), &dir, clock, found) else {
+        for pid in pids {
+            self.one(pid, ticks, clock, found);
+        }
+        self.since = ticks;
+        self.tell_ends(found);
+    }
+
+    /// Looks at a process, most of which did nothing: of those `io` alone is read.
+    fn one(&mut self, pid: u32, ticks: u64, clock: &Clock, found: &mut Vec<Proc>) {
+        let io = self.reader.process(pid, "io").ok().and_then(usage);
+        let with_threads = self.teller.with_threads;
+        if let Some(life) = self.alive.get_mut(&pid) {
+            life.listed = self.round;
+            if io.is_some() && life.io == io && !life.is_to_be_asked() && !with_threads {
+                return;
+            }
+        }
+        let stat = self.reader.process(pid, "stat").ok().and_then(Stat::parse);
+        // It may have ended since it was listed, of which the next look tells.
+        let Some(stat) = stat else { return };
+        let Some(mut life) = self.life(pid, &stat, found) else {
+            return;
+        };
+        life.listed = self.round;
+        let is_idle = life.io == io && life.threads == stat.threads && !life.is_to_be_asked();
+        if !is_idle && self.ask(&mut life, io, &stat, ticks, clock).is_ok() {
+            life.tell(self.teller, false, found);
+            life.forget(self.round, self.teller, found);
+        }
+        self.alive.insert(pid, life);
+    }
+
+    /// What is known of a process that is there; `None` when its end was told.
+    fn life(&mut self, pid: u32, stat: &Stat, found: &mut Vec<Proc>) -> Option<Life> {
+        if let Some(mut life) = self.alive.remove(&pid) {
+            if life.start_ticks == stat.start_ticks {
+                return Some(life);
+            }
+            // Nobody told of the end of the one that had the number before.
+            life.tell(self.teller, true, found);
+        }
+        let id = (pid, stat.start_ticks);
+        if let Some(life) = self.heard.get_mut(&id).filter(|life| life.is_over) {
+            life.listed = self.round;
+            return None;
+        }
+        let is_new = stat.start_ticks >= self.since;
+        let unknown = || Life::new(pid, stat.start_ticks, Facts::default(), is_new);
+        Some(self.heard.remove(&id).unwrap_or_else(unknown))
+    }
+
+    /// Asks what a process is and what each of its threads did.
+    fn ask(
+        &mut self,
+        life: &mut Life,
+        io: Option<Usage>,
+        stat: &Stat,
+        ticks: u64,
+        clock: &Clock,
+    ) -> io::Result<()> {
+        let moved = life.io != io;
+        if io.is_some() {
+            self.ask_threads(life, stat)?;
+            life.looked(ticks);
+        }
+        life.io = io;
+        life.threads = stat.threads;
+        let is_another = life.asked == 0 || life.facts.comm != stat.comm;
+        if is_another || moved && self.round >= life.asked + FACTS_LAST {
+            life.facts = Arc::new(self.facts(life, stat, clock));
+            life.asked = self.round;
+        } else if life.facts.ppid != parent(stat.ppid) {
+            Arc::make_mut(&mut life.facts).ppid = parent(stat.ppid);
+        }
+        Ok(())
+    }
+
+    fn ask_threads(&mut self, life: &mut Life, stat: &Stat) -> io::Result<()> {
+        let is_single = stat.threads <= 1;
+        if is_single {
+            self.tids.clear();
+            self.tids.push(life.pid);
+        } else {
+            self.reader.tids(life.pid, &mut self.tids)?;
+        }
+        let pid = life.pid;
+        for &tid in &self.tids {
+            let io = self.reader.thread(pid, tid, "io");
+            // It may have ended since it was listed.
+            let Some(total) = io.ok().and_then(usage) else {
                 continue;
             };
-            let Some(known) = self.known.get(&(pid, 0)) else {
-                continue;
-            };
-            if self.with_threads && !known.ended && (changed || known.threads > 1) {
-                for tid in ids(&dir.join("task")) {
-                    let dir = dir.join("task").join(tid.to_string());
-                    self.one((pid, tid), &dir, clock, found);
+            let is_zombie = tid == pid && stat.state == b'Z';
+            let task = life.task(tid, total, is_zombie, self.round);
+            if is_single {
+                task.is(stat.comm.clone(), stat.wait_ticks);
+            } else if self.teller.delays != Delays::Unknown || self.teller.with_threads {
+                let stat = self.reader.thread(pid, tid, "stat");
+                if let Some(stat) = stat.ok().and_then(Stat::parse) {
+                    task.is(stat.comm, stat.wait_ticks);
                 }
             }
         }
-        // What no parent took over by now, none will: it does not want to know of its children.
-        self.orphans.retain(|orphan| !orphan.gone);
-        self.children.clear();
-        let round = self.round;
-        let there: HashSet<u32> = there.into_iter().collect();
-        self.known.retain(|(pid, tid), known| {
-            // Of one that has ended since it was listed, the next look tells.
-            let is_there = known.seen == round || *tid == 0 && there.contains(pid);
-            if !is_there && !known.ended && *tid == 0 {
-                // Nobody told what it did since the last look.
-                found.push(known.proc(*pid, None, Usage::default(), 0, true));
-            }
-            is_there
-        });
-    }
-
-    /// Finds out which of those that have ended are not listed any more, so that a parent has taken
-    /// note of it.
-    fn note_who_is_gone(&mut self, there: &[u32]) {
-        let there: HashSet<u32> = there.iter().copied().collect();
-        // Nobody told of the end of these; what they did last is with their parents only.
-        let ended = self.known.iter().filter(|((pid, tid), known)| {
-            *tid == 0 && !known.ended && !known.settled && !there.contains(pid)
-        });
-        let orphan = |((pid, _), known): (&Id, &Known)| {
-            Some(Orphan {
-                pid: *pid,
-                parent: known.facts.ppid?,
-                total: known.total?,
-                gone: true,
-            })
-        };
-        self.orphans.extend(ended.filter_map(orphan));
-        for orphan in &mut self.orphans {
-            if !there.contains(&orphan.pid) {
-                orphan.gone = true;
-            }
-            if !there.contains(&orphan.parent) {
-                orphan.parent = INIT;
-            }
-        }
-    }
-
-    /// What a process did itself in an interval, in which it may have taken note of the end of
-    /// children.
-    fn without_children(&mut self, pid: u32, mut interval: Usage) -> Usage {
-        let reader = &self.reader;
-        self.orphans.retain(|orphan| {
-            // It may have been gone since the list was made.
-            let is_here = orphan.parent == pid && (orphan.gone || !reader.dir(orphan.pid).exists());
-            let own = interval.without(&orphan.total).filter(|_| is_here);
-            interval = own.unwrap_or(interval);
-            own.is_none()
-        });
-        // Some may have gone since the list was made, before their end was told.
-        for child in self.children.get(&pid).into_iter().flatten() {
-            if let Some(known) = self.known.get_mut(&(*child, 0))
-                && !known.settled
-                && let Some(own) = known.total.and_then(|total| interval.without(&total))
-                && !reader.dir(*child).exists()
-            {
-                interval = own;
-                known.settled = true;
-            }
-        }
-        interval
-    }
-
-    /// Looks at a process or thread; tells whether it has done anything, if it is there.
-    fn one(&mut self, id: Id, dir: &Path, clock: &Clock, found: &mut Vec<Proc>) -> Option<bool> {
-        let stat = Stat::parse(self.reader.read(&dir.join("stat")).ok()?)?;
-        let is_first = self.round == 1;
-        let before = self
-            .known
-            .get(&id)
-            .filter(|known| known.start_ticks == stat.start_ticks);
-        if before.is_some_and(|known| known.ended) {
-            self.known.get_mut(&id)?.seen = self.round;
-            return Some(false);
-        }
-        // Of others, only who may look at everything is told.
-        let total = self.reader.read(&dir.join("io")).ok().and_then(usage);
-        let before = before.map(Before::of).unwrap_or_else(|| {
-            // What it did before iotrace came is not of this interval.
-            Before::of_stranger(if is_first {
-                total
-            } else {
-                Some(Usage::default())
-            })
-        });
-        let mut interval = total
-            .zip(before.total)
-            .map_or_else(Usage::default, |(now, before)| now.since(&before));
-        if id.1 == 0 {
-            interval = self.without_children(id.0, interval);
-        }
-        let is_another = before.comm.is_none_or(|comm| comm != stat.comm);
-        let is_stale = is_another || interval.is_any() && self.round >= before.asked + FACTS_LAST;
-        if is_stale {
-            let known = Known {
-                start_ticks: stat.start_ticks,
-                facts: Arc::new(self.facts(id, dir, &stat, clock)),
-                asked: self.round,
-                total,
-                wait_ns: before.wait_ns,
-                threads: stat.threads,
-                seen: self.round,
-                told: before.told,
-                ended: false,
-                settled: false,
-            };
-            self.known.insert(id, known);
-        }
-        let wait_ns = (self.with_delays && (interval.is_any() || is_stale))
-            .then(|| self.wait_ns(id, dir, &stat));
-        let known = self.known.get_mut(&id)?;
-        let mut waited = 0;
-        if let Some(now) = wait_ns {
-            // Threads that have ended take theirs with them.
-            let since = before.wait_ns.or((!is_first).then_some(0));
-            waited = now.saturating_sub(since.unwrap_or(now));
-            known.wait_ns = Some(now);
-        }
-        known.total = total;
-        known.threads = stat.threads;
-        known.seen = self.round;
-        let changed = interval.is_any() || waited > 0;
-        if changed || !known.told {
-            known.told = true;
-            let tid = (id.1 != 0).then_some(id.1);
-            found.push(known.proc(id.0, tid, interval, waited, false));
-        }
-        Some(changed)
-    }
-
-    /// Time that all threads waited for I/O.
-    fn wait_ns(&mut self, (_, tid): Id, dir: &Path, stat: &Stat) -> u64 {
-        let mut ticks = stat.wait_ticks;
-        if tid == 0 && stat.threads > 1 {
-            ticks = 0;
-            for thread in ids(&dir.join("task")) {
-                let path = dir.join("task").join(thread.to_string()).join("stat");
-                let stat = self.reader.read(&path).ok().and_then(Stat::parse);
-                let more = stat.map_or(0, |stat| stat.wait_ticks);
-                ticks = u64::saturating_add(ticks, more);
-            }
-        }
-        ticks.saturating_mul(self.tick_ns)
+        Ok(())
     }
 
     /// What a process is.
-    fn facts(&mut self, (pid, tid): Id, dir: &Path, stat: &Stat, clock: &Clock) -> Facts {
-        let of_process = self.known.get(&(pid, 0)).filter(|_| tid != 0);
-        if let Some(process) = of_process {
-            return Facts {
-                comm: stat.comm.clone(),
-                ..(*process.facts).clone()
-            };
-        }
-        let status = self.reader.read(&dir.join("status"));
+    fn facts(&mut self, life: &Life, stat: &Stat, clock: &Clock) -> Facts {
+        let pid = life.pid;
+        let status = self.reader.process(pid, "status");
         let uid = status.ok().and_then(uid);
-        let cmdline = self.reader.read(&dir.join("cmdline"));
-        let command = cmdline.ok().and_then(command);
-        let cgroup = self.reader.read(&dir.join("cgroup"));
+        // Who asks for the words of a process waits for its memory map, as long as a page fault
+        // holds that which waits for a disk (`get_cmdline`, mm/util.c).
+        let command = if stat.state == b'D' {
+            let known = life.facts.comm == stat.comm;
+            life.facts.command.clone().filter(|_| known)
+        } else {
+            let cmdline = self.reader.process(pid, "cmdline");
+            cmdline.ok().and_then(command)
+        };
+        let cgroup = self.reader.process(pid, "cgroup");
         let cgroup = cgroup.map(|text| String::from_utf8_lossy(text).into_owned());
         let membership = cgroup::parse(&cgroup.unwrap_or_default());
-        let exe = fs::read_link(dir.join("exe"));
+        let started = Time(stat.start_ticks.saturating_mul(self.teller.tick_ns));
         Facts {
-            ppid: Some(stat.ppid).filter(|ppid| *ppid != 0),
+            ppid: parent(stat.ppid),
             uid,
             comm: stat.comm.clone(),
             command,
-            exe: exe
-                .ok()
-                .map(|exe| Bytes::from(exe.into_os_string().into_vec())),
-            started: Some(clock.real(Time(stat.start_ticks.saturating_mul(self.tick_ns)))),
+            exe: self.reader.exe(pid).ok(),
+            started: Some(clock.real(started)),
             kernel: stat.kernel,
             unit: membership.unit,
             container: membership.container,
         }
     }
 
-    /// What a process did that has ended, since it was last looked at.
-    fn take_leave(&mut self, exit: Exit, clock: &Clock) -> Proc {
-        let start_ticks = exit.start_ns / self.tick_ns;
-        let known = self.known.remove(&(exit.pid, 0));
-        let known = known.filter(|known| known.start_ticks == start_ticks);
-        let mut known = known.unwrap_or_else(|| Known {
-            start_ticks,
-            facts: Arc::new(Facts {
-                ppid: Some(exit.ppid).filter(|ppid| *ppid != 0),
-                uid: Some(exit.uid),
-                comm: exit.comm.clone(),
-                started: Some(clock.real(Time(exit.start_ns))),
-                ..Facts::default()
-            }),
-            asked: self.round,
-            total: Some(Usage::default()),
-            wait_ns: None,
-            threads: 0,
-            seen: self.round,
-            told: true,
-            ended: true,
-            settled: false,
-        });
-        if known.facts.comm != exit.comm {
-            // It ran another program since it was looked at, of which nothing else is known.
-            known.facts = Arc::new(Facts {
-                comm: exit.comm,
-                command: None,
-                exe: None,
-                ..(*known.facts).clone()
-            });
-        }
-        let before = known.total.unwrap_or(exit.total);
-        known.total = Some(exit.total);
-        known.ended = true;
-        known.seen = self.round;
-        // What it did last is in its parent's interval, if that has been told with what it did before.
-        let last = match known.settled {
-            true => Usage::default(),
-            false => exit.total.since(&before),
-        };
-        let own = self.without_children(exit.pid, last);
-        // Of its children that are still there it has not taken note, nor will it.
-        for orphan in &mut self.orphans {
-            if orphan.parent == exit.pid {
-                orphan.parent = INIT;
+    /// Tells of those that have ended.
+    fn tell_ends(&mut self, found: &mut Vec<Proc>) {
+        let (round, teller) = (self.round, self.teller);
+        self.alive.retain(|_, life| {
+            let is_there = life.listed == round;
+            if !is_there {
+                // Nobody told what it did since the last look.
+                life.tell(teller, true, found);
             }
-        }
-        if !known.settled {
-            self.orphans.push(Orphan {
-                pid: exit.pid,
-                parent: exit.ppid,
-                total: exit.total,
-                gone: false,
-            });
-        }
-        let proc = known.proc(exit.pid, None, own, 0, true);
-        // It may still be listed, until its parent has taken note of its end.
-        self.known.insert((exit.pid, 0), known);
-        proc
-    }
-}
-
-/// What was known of a process before a look.
-struct Before {
-    comm: Option<Bytes>,
-    total: Option<Usage>,
-    wait_ns: Option<u64>,
-    asked: u64,
-    told: bool,
-}
-
-impl Before {
-    fn of(known: &Known) -> Self {
-        Self {
-            comm: Some(known.facts.comm.clone()),
-            total: known.total,
-            wait_ns: known.wait_ns,
-            asked: known.asked,
-            told: known.told,
-        }
-    }
-
-    fn of_stranger(total: Option<Usage>) -> Self {
-        Self {
-            comm: None,
-            total,
-            wait_ns: None,
-            asked: 0,
-            told: false,
+            is_there
+        });
+        self.heard.retain(|_, life| {
+            let is_recent = life.heard + 1 >= round;
+            // Of one that is not over a thread may have ended after all were listed.
+            let is_over = life.is_over || !is_recent;
+            if life.is_heard && is_over {
+                life.tell(teller, true, found);
+            }
+            is_recent || life.listed == round
+        });
+        self.ended = 0;
+        let others = std::mem::take(&mut self.others);
+        if others.is_any() {
+            let facts = Facts {
+                comm: "(others)".into(),
+                ..Facts::default()
+            };
+            let mut sum = Life::new(0, 0, facts, true);
+            sum.task(0, others, false, round);
+            sum.tell(teller, true, found);
         }
     }
 }
 
-impl Known {
-    fn proc(&self, pid: u32, tid: Option<u32>, interval: Usage, waited: u64, ended: bool) -> Proc {
-        Proc {
-            pid,
-            tid,
-            facts: Arc::clone(&self.facts),
-            accounts: self.total.map(|total| Accounts { interval, total }),
-            io_wait_ns: self.wait_ns.map(|total| (waited, total)),
-            threads: Some(self.threads).filter(|threads| *threads > 0),
-            ended,
-        }
+fn parent(ppid: u32) -> Option<u32> {
+    Some(ppid).filter(|ppid| *ppid != 0)
+}
+
+/// All that is known of a process that nobody has looked at.
+fn facts_of(exit: &Exit, clock: &Clock) -> Facts {
+    Facts {
+        ppid: parent(exit.ppid),
+        uid: Some(exit.uid),
+        comm: exit.comm.clone(),
+        started: Some(clock.real(Time(exit.process_start_ns))),
+        ..Facts::default()
     }
 }
 
-/// Whether the kernel accounts for delays: from 5.14 on only when it is told to
-/// (`kernel.task_delayacct`); before, always where it can.
-fn accounts_for_delays(proc: &Path) -> bool {
-    let switch = fs::read_to_string(proc.join("sys/kernel/task_delayacct"));
-    switch.map_or(true, |switch| switch.trim() == "1")
+/// Whether the kernel accounts for delays: from 5.14 on only when it is told to, at its start
+/// (`delayacct`) or later (`kernel.task_delayacct`); before, always where it can.
+fn delays(proc: &str) -> Delays {
+    let Ok(switch) = fs::read_to_string(format!("{proc}/sys/kernel/task_delayacct")) else {
+        return Delays::OfAll;
+    };
+    let options = fs::read_to_string(format!("{proc}/cmdline")).unwrap_or_default();
+    let at_start = options
+        .split_ascii_whitespace()
+        .any(|word| word == "delayacct");
+    match (switch.trim() == "1", at_start) {
+        (false, _) => Delays::Unknown,
+        (true, false) => Delays::OfLater,
+        (true, true) => Delays::OfAll,
+    }
 }

@@ -3,69 +3,98 @@
 //! at in each interval.
 
 use std::{
+    fmt::Write as _,
     fs::{self, File},
     io::{self, Read as _},
-    path::{Path, PathBuf},
+    os::unix::ffi::OsStringExt as _,
 };
 
 use bytes::Bytes;
 
 use crate::event::Usage;
 
-/// Most bytes of a file that are looked at. Command lines of virtual machines are long.
+/// Most bytes of a file that are looked at. Command lines of virtual machines are long; the kernel
+/// gives out each of the other files at once when there is room (fs/seq_file.c, `single_open`).
 const MOST: usize = 32 * 1024;
 
 /// Reads files of processes, all into the same memory.
 #[derive(Debug)]
 pub struct Reader {
-    proc: PathBuf,
+    /// Where processes are; behind it the name of the file that was read last.
+    path: String,
+    /// Length of that directory's name.
+    root: usize,
     buffer: Vec<u8>,
 }
 
 impl Reader {
-    /// Of processes below `proc`.
-    pub fn new(proc: PathBuf) -> Self {
+    /// Of processes below `proc`, normally `/proc`.
+    pub fn new(proc: &str) -> Self {
         Self {
-            proc,
+            path: proc.to_owned(),
+            root: proc.len(),
             buffer: vec![0; MOST],
         }
     }
 
-    /// The directory of all processes.
-    pub fn root(&self) -> &Path {
-        &self.proc
+    /// Numbers of all processes that are there.
+    pub fn pids(&mut self) -> io::Result<Vec<u32>> {
+        self.path.truncate(self.root);
+        let mut pids = Vec::new();
+        self.ids(&mut pids)?;
+        Ok(pids)
     }
 
-    /// The directory of a process.
-    pub fn dir(&self, pid: u32) -> PathBuf {
-        self.proc.join(pid.to_string())
+    /// Numbers of all threads of a process, into `tids`.
+    pub fn tids(&mut self, pid: u32, tids: &mut Vec<u32>) -> io::Result<()> {
+        self.go_to(pid, "task");
+        self.ids(tids)
     }
 
-    /// What stands in a file.
-    pub fn read(&mut self, path: &Path) -> io::Result<&[u8]> {
-        let mut file = File::open(path)?;
-        let mut length = 0;
-        while length < self.buffer.len() {
-            match file.read(&mut self.buffer[length..]) {
-                Ok(0) => break,
-                Ok(more) => length += more,
+    fn ids(&self, ids: &mut Vec<u32>) -> io::Result<()> {
+        ids.clear();
+        for entry in fs::read_dir(&self.path)? {
+            let name = entry?.file_name();
+            ids.extend(name.to_str().and_then(|name| name.parse::<u32>().ok()));
+        }
+        Ok(())
+    }
+
+    /// What stands in a file of a process.
+    pub fn process(&mut self, pid: u32, file: &str) -> io::Result<&[u8]> {
+        self.go_to(pid, file);
+        self.read()
+    }
+
+    /// What stands in a file of a thread.
+    pub fn thread(&mut self, pid: u32, tid: u32, file: &str) -> io::Result<&[u8]> {
+        self.path.truncate(self.root);
+        // Writing to a string does not fail.
+        let _ = write!(self.path, "/{pid}/task/{tid}/{file}");
+        self.read()
+    }
+
+    /// The program that a process runs.
+    pub fn exe(&mut self, pid: u32) -> io::Result<Bytes> {
+        self.go_to(pid, "exe");
+        fs::read_link(&self.path).map(|exe| Bytes::from(exe.into_os_string().into_vec()))
+    }
+
+    fn go_to(&mut self, pid: u32, file: &str) {
+        self.path.truncate(self.root);
+        let _ = write!(self.path, "/{pid}/{file}");
+    }
+
+    fn read(&mut self) -> io::Result<&[u8]> {
+        let mut file = File::open(&self.path)?;
+        loop {
+            match file.read(&mut self.buffer) {
+                Ok(length) => return Ok(&self.buffer[..length]),
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) => return Err(error),
             }
         }
-        Ok(&self.buffer[..length])
     }
-}
-
-/// Numbers of the processes, or threads, in a directory.
-pub fn ids(dir: &Path) -> Vec<u32> {
-    let Ok(entries) = fs::read_dir(dir) else {
-        return Vec::new();
-    };
-    let names = entries.filter_map(|entry| Some(entry.ok()?.file_name()));
-    names
-        .filter_map(|name| name.to_str()?.parse().ok())
-        .collect()
 }
 
 /// `/proc/PID/io`; `None` when it is not that.
@@ -95,6 +124,8 @@ pub fn usage(text: &[u8]) -> Option<Usage> {
 pub struct Stat {
     /// Name.
     pub comm: Bytes,
+    /// `R`, `S`, `D` and others (proc(5)).
+    pub state: u8,
     /// Parent.
     pub ppid: u32,
     /// `PF_KTHREAD` (include/linux/sched.h).
@@ -116,11 +147,12 @@ impl Stat {
         let close = text.iter().rposition(|byte| *byte == b')')?;
         let comm = Bytes::copy_from_slice(text.get(open + 1..close)?);
         let rest = std::str::from_utf8(text.get(close + 1..)?).ok()?;
-        let mut ppid = None;
+        let (mut ppid, mut state) = (None, 0);
         let (mut flags, mut threads, mut start_ticks, mut wait_ticks) = (0, 0, None, 0);
         // The first field after the name is the third.
         for (number, field) in (3..).zip(rest.split_ascii_whitespace()) {
             match number {
+                3 => state = field.bytes().next()?,
                 4 => ppid = field.parse().ok(),
                 9 => flags = field.parse::<u64>().ok()?,
                 20 => threads = field.parse().ok()?,
@@ -131,6 +163,7 @@ impl Stat {
         }
         Some(Self {
             comm,
+            state,
             ppid: ppid?,
             kernel: flags & PF_KTHREAD != 0,
             threads,
@@ -173,7 +206,7 @@ mod tests {
         text.extend_from_slice(rest.as_bytes());
         let stat = Stat::parse(&text).expect("a stat");
         assert_eq!(&stat.comm[..], b"a) b (\xff) S 9");
-        assert_eq!((stat.ppid, stat.threads), (1, 4));
+        assert_eq!((stat.state, stat.ppid, stat.threads), (b'S', 1, 4));
         assert_eq!((stat.start_ticks, stat.wait_ticks), (777, 55));
         assert!(stat.kernel);
         for end in 0..text.len() {

@@ -23,6 +23,9 @@ struct Lock {
 }
 
 pub(super) fn held(proc: &Path, files: &[PathBuf]) -> Vec<Work> {
+    if files.is_empty() {
+        return Vec::new();
+    }
     let locks = text::read(proc.join("locks")).unwrap_or_default();
     let locks: Vec<_> = locks.lines().filter_map(parse).collect();
     if locks.is_empty() {

@@ -26,6 +26,18 @@ pub const THREADS: Scenario = Scenario {
     run: threads,
 };
 
+pub const ONE_THREAD: Scenario = Scenario {
+    name: "procs_one_thread",
+    proves: "with `-t` the only thread of a process is told to the byte, and that it has ended",
+    run: one_thread,
+};
+
+pub const END_TOGETHER: Scenario = Scenario {
+    name: "procs_threads_end_together",
+    proves: "8 threads write 1 MiB each and end with their process, which is told once, with all 8 MiB",
+    run: end_together,
+};
+
 pub const MIB: u64 = 1 << 20;
 
 /// Pages that file systems dirty for themselves on behalf of who writes: inodes, bitmaps, extents.
@@ -154,5 +166,46 @@ fn threads(context: &Context) -> Result<()> {
         .iter()
         .find(|row| row.pid != Some(pid) || row.tid.is_none());
     ensure!(others.is_none(), "not of its threads: {others:?}");
+    Ok(())
+}
+
+fn one_thread(context: &Context) -> Result<()> {
+    let dir = context.make_dir("disk")?;
+    let words = ["disk", "--dir", plain(&dir)?, "--write", "8"];
+    let mut workload = Workload::start(context, &words)?;
+    let pid = workload.pid();
+    let id = pid.to_string();
+    let options = ["-t", "--pid", &id, "0.3"];
+    let tracer = Tracer::start(context, "procs", &options, Procs::default())?;
+    workload.go()?;
+    let _: DiskReport = workload.finish()?;
+    let (seen, _) = tracer.stop()?;
+    about(seen.sum(|row| row.tid == Some(pid)).disk_write_bytes, 8)?;
+    let others = seen.rows.iter().find(|row| row.tid != Some(pid));
+    ensure!(others.is_none(), "not its thread: {others:?}");
+    ensure!(
+        seen.rows.last().is_some_and(|row| row.ended),
+        "its end is not told"
+    );
+    Ok(())
+}
+
+fn end_together(context: &Context) -> Result<()> {
+    let dir = context.make_dir("disk")?;
+    let words = ["disk", "--dir", plain(&dir)?, "--ending", "8"];
+    let mut workload = Workload::start(context, &words)?;
+    let id = workload.pid().to_string();
+    // Longer than it lives, so that all is told at its end.
+    let options = ["--pid", &id, "5"];
+    let tracer = Tracer::start(context, "procs", &options, Procs::default())?;
+    workload.go()?;
+    let report: DiskReport = workload.finish()?;
+    let (seen, _) = tracer.stop()?;
+    about(seen.sum(|row| is_of(row, &report)).disk_write_bytes, 8)?;
+    let ended = seen
+        .rows
+        .iter()
+        .filter(|row| is_of(row, &report) && row.ended);
+    ensure!(ended.count() == 1, "told more than once, or not at all");
     Ok(())
 }

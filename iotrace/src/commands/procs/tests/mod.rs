@@ -1,5 +1,7 @@
 //! The fold alone: sums, order, limits, filters.
 
+mod files;
+
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -8,15 +10,12 @@ use clap::Parser as _;
 use super::{
     args::Config,
     fold::Fold,
-    rows::{self, Row, TickRow},
+    rows::{Row, Subject, TickRow},
 };
 use crate::{
     cli::{Cli, Command},
     error::Error,
-    event::{
-        Accounts, Container, Counts, Device, DeviceKind, DeviceWork, Facts, FileId, FilePath,
-        FileType, Io, Proc, Thread, Tick, Usage,
-    },
+    event::{Accounts, Container, Facts, Proc, Tick, Usage},
     output::{Screen, ndjson},
     system::users::Users,
 };
@@ -95,8 +94,19 @@ fn fold(arguments: &str, procs: Vec<Proc>) -> (Vec<Row>, TickRow) {
     fold.end(&Tick::default(), config(arguments).rows)
 }
 
+fn one(row: &Row) -> &Proc {
+    row.proc().expect("a process")
+}
+
+fn group(row: &Row) -> Option<&str> {
+    match &row.subject {
+        Subject::Sum { group, .. } => group.as_deref(),
+        Subject::Process { .. } => panic!("no sum"),
+    }
+}
+
 fn pids(rows: &[Row]) -> Vec<u32> {
-    rows.iter().map(|row| row.proc.pid).collect()
+    rows.iter().map(|row| one(row).pid).collect()
 }
 
 #[test]
@@ -135,6 +145,17 @@ fn the_sums_are_those_of_all_whatever_is_shown() {
 }
 
 #[test]
+fn threads_of_the_kernel_are_rows_but_in_no_sum() {
+    let kernel = with_facts(proc(9, usage(7, 7, 0), usage(7, 7, 0)), |facts| {
+        facts.kernel = true;
+    });
+    let (rows, tick) = fold("", vec![kernel.clone(), procs().remove(0)]);
+    assert_eq!(pids(&rows), [1, 9]);
+    assert_eq!(tick.total.disk_read_bytes, 300);
+    assert!(fold("--by user", vec![kernel]).0.is_empty());
+}
+
+#[test]
 fn who_only_waits_is_shown_too() {
     let waiting = Proc {
         io_wait_ns: Some((1, 1)),
@@ -165,16 +186,19 @@ fn processes_that_are_not_told_of_again_are_there_until_they_end() {
     let (rows, sums) = fold.end(&tick, None);
     assert_eq!(pids(&rows), [1, 2, 3, 4, 5]);
     assert_eq!(sums.total, Usage::default());
-    assert!(rows.iter().all(|row| !row.accounts().interval.is_any()));
-    assert_eq!(rows[2].accounts().total, usage(5000, 50, 60));
-    assert!(rows.iter().all(|row| row.waited_ns() == 0));
+    assert!(
+        rows.iter()
+            .all(|row| !row.interval.expect("accounts").is_any())
+    );
+    assert_eq!(rows[2].total(), Some(usage(5000, 50, 60)));
+    assert!(rows.iter().all(|row| row.waited_ns == Some(0)));
     fold.proc(Proc {
         ended: true,
         ..proc(3, usage(9, 0, 0), usage(5009, 50, 60))
     });
     let (rows, _) = fold.end(&tick, None);
     assert_eq!(pids(&rows), [3, 1, 2, 4, 5]);
-    assert!(rows[0].proc.ended);
+    assert!(one(&rows[0]).ended);
     assert_eq!(pids(&fold.end(&tick, None).0), [1, 2, 4, 5]);
 }
 
@@ -194,8 +218,11 @@ fn what_ended_is_a_row_with_what_it_did_last() {
         ..proc(8, usage(10, 0, 0), usage(70, 0, 0))
     };
     let (rows, _) = fold("", vec![ended]);
-    assert!(rows[0].proc.ended);
-    assert_eq!(rows[0].accounts().interval.disk_read_bytes, 10);
+    assert!(one(&rows[0]).ended);
+    assert_eq!(
+        rows[0].interval.map(|usage| usage.disk_read_bytes),
+        Some(10)
+    );
 }
 
 #[test]
@@ -207,7 +234,7 @@ fn of_whom_nothing_may_be_known_is_shown_when_all_are() {
     };
     assert!(fold("", vec![secret.clone()]).0.is_empty());
     let (rows, _) = fold("-a", vec![secret]);
-    assert_eq!(rows[0].proc.accounts, None);
+    assert_eq!(one(&rows[0]).accounts, None);
 }
 
 #[test]
@@ -227,8 +254,11 @@ fn users_are_summed_by_name() {
     let sums: Vec<_> = rows
         .iter()
         .map(|row| {
-            let read = row.accounts().interval.disk_read_bytes;
-            (row.group.as_deref(), row.processes, read, row.waited_ns())
+            let Subject::Sum { processes, .. } = row.subject else {
+                panic!("no sum");
+            };
+            let read = row.interval.map_or(0, |usage| usage.disk_read_bytes);
+            (group(row), processes, read, row.waited_ns.unwrap_or(0))
         })
         .collect();
     assert_eq!(
@@ -239,10 +269,10 @@ fn users_are_summed_by_name() {
             (None, 1, 1, 10),
         ]
     );
-    assert_eq!(rows[1].accounts().total.disk_read_bytes, 5300);
+    // Totals of who is idle would be missing in it.
+    assert!(rows.iter().all(|row| row.total().is_none()));
     assert_eq!(tick.rows, 3);
     // Nor is the sum of those who belong nowhere one of them.
-    assert!(rows.iter().all(|row| row.is_sum));
     let mut record = Vec::new();
     ndjson::write(&mut record, "proc", super::PROC_FIELDS, &rows[2]);
     let record = String::from_utf8(record).expect("UTF-8");
@@ -266,7 +296,7 @@ fn a_container_comes_before_its_unit() {
     });
     all[2] = with_facts(all[2].clone(), |facts| facts.unit = None);
     let (rows, _) = fold("--by container", all);
-    let groups: Vec<_> = rows.iter().map(|row| row.group.as_deref()).collect();
+    let groups: Vec<_> = rows.iter().map(group).collect();
     assert_eq!(
         groups,
         [
@@ -287,7 +317,7 @@ fn threads_are_instead_of_processes() {
     let all = [procs(), vec![thread]].concat();
     assert_eq!(fold("", all.clone()).0.len(), 4);
     let (rows, tick) = fold("-t", all);
-    assert_eq!(rows[0].proc.tid, Some(11));
+    assert_eq!(one(&rows[0]).tid, Some(11));
     assert_eq!((rows.len(), tick.total.disk_read_bytes), (1, 300));
     assert!(parsed("-t --by user").is_err());
     assert!(parsed("--files --by user").is_err());
@@ -309,95 +339,6 @@ fn the_largest_numbers_stay_what_they_are() {
         ..proc(pid, most, most)
     });
     let (rows, tick) = fold("--by container", all.to_vec());
-    assert_eq!(rows[0].accounts().total, most);
+    assert_eq!(rows[0].interval, Some(most));
     assert_eq!(tick.total, most);
-}
-
-fn io(pid: u32, ino: u64, path: &'static str, read_bytes: u64) -> Io {
-    Io {
-        thread: Thread {
-            pid,
-            tid: pid,
-            uid: 0,
-            comm: Bytes::from_static(b"p"),
-        },
-        file: FileId {
-            major: 8,
-            minor: 1,
-            ino,
-            generation: 0,
-        },
-        file_type: FileType::Regular,
-        path: Some(Arc::new(FilePath {
-            bytes: Bytes::from_static(path.as_bytes()),
-            ..FilePath::default()
-        })),
-        lower: false,
-        counts: Counts {
-            reads: 1,
-            read_bytes,
-            ..Counts::default()
-        },
-    }
-}
-
-#[test]
-fn files_stand_below_their_process_busiest_first() {
-    let mut fold = Fold::new(config("--files"), Users::default());
-    fold.proc(proc(1, usage(1, 0, 0), usage(1, 0, 0)));
-    for file in [
-        io(1, 1, "/srv/a", 1),
-        io(1, 2, "/srv/b", 5),
-        io(1, 1, "/srv/a", 8),
-        io(1, 3, "/srv/c", 2),
-        io(1, 4, "/srv/d", 3),
-        io(2, 6, "/srv/f", 90),
-    ] {
-        fold.io(file);
-    }
-    let (rows, _) = fold.end(&Tick::default(), None);
-    let files = rows[0].files.iter().map(|(path, counts)| {
-        let path = path.as_deref().map(|path| &path.bytes[..]);
-        (path.expect("a path"), counts.read_bytes)
-    });
-    let files: Vec<_> = files.collect();
-    assert_eq!(files, [(&b"/srv/a"[..], 9), (b"/srv/b", 5), (b"/srv/d", 3)]);
-    // A row with its files is shown whole or not, but for the first.
-    let many = [rows[0].clone(), rows[0].clone(), rows[0].clone()];
-    assert_eq!(rows::fitting(&many, 9).len(), 2);
-    assert_eq!(rows::fitting(&many, 1).len(), 1);
-    assert_eq!(rows::fitting(&[], 1).len(), 0);
-    fold.proc(proc(1, usage(1, 0, 0), usage(1, 0, 0)));
-    let (rows, _) = fold.end(&Tick::default(), None);
-    assert!(rows[0].files.is_empty());
-}
-
-fn device(name: &str, bytes: u64) -> Device {
-    Device {
-        name: name.to_owned(),
-        number: None,
-        kind: DeviceKind::Disk,
-        label: None,
-        below: Vec::new(),
-        work: DeviceWork {
-            read_bytes: bytes,
-            ..DeviceWork::default()
-        },
-    }
-}
-
-#[test]
-fn devices_that_did_something_busiest_first() {
-    let of = |arguments: &str| {
-        let mut fold = Fold::new(config(arguments), Users::default());
-        for (name, bytes) in [("sda", 1), ("sdd", 7), ("sdb", 0), ("sdc", 7)] {
-            fold.device(device(name, bytes));
-        }
-        let devices = fold.devices(&Tick::default());
-        let names: Vec<_> = devices.into_iter().map(|row| row.device.name).collect();
-        (names, fold.devices(&Tick::default()).len())
-    };
-    let all = |names: &[&str]| (names.iter().map(ToString::to_string).collect(), 0);
-    assert_eq!(of("--by device"), all(&["sdc", "sdd", "sda"]));
-    assert_eq!(of("--by device -a"), all(&["sdc", "sdd", "sda", "sdb"]));
 }
