@@ -226,6 +226,7 @@ impl Processes {
         clock: &Clock,
     ) -> io::Result<()> {
         let moved = life.io != io;
+        let goes_on = moved && life.io.is_some();
         if io.is_some() {
             self.ask_threads(life, stat)?;
             life.looked(ticks);
@@ -233,8 +234,9 @@ impl Processes {
         life.io = io;
         life.threads = stat.threads;
         let is_another = life.asked == 0 || life.facts.comm != stat.comm;
-        if is_another || moved && self.round >= life.asked + FACTS_LAST {
-            life.facts = Arc::new(self.facts(life, stat, clock));
+        let is_nameless = life.facts.command.is_none() && !life.facts.kernel;
+        if is_another || moved && (is_nameless || self.round >= life.asked + FACTS_LAST) {
+            life.facts = Arc::new(self.facts(life, stat, goes_on, clock));
             life.asked = self.round;
         } else if life.facts.ppid != parent(stat.ppid) {
             Arc::make_mut(&mut life.facts).ppid = parent(stat.ppid);
@@ -272,13 +274,14 @@ impl Processes {
     }
 
     /// What a process is.
-    fn facts(&mut self, life: &Life, stat: &Stat, clock: &Clock) -> Facts {
+    fn facts(&mut self, life: &Life, stat: &Stat, goes_on: bool, clock: &Clock) -> Facts {
         let pid = life.pid;
         let status = self.reader.process(pid, "status");
         let uid = status.ok().and_then(uid);
         // Who asks for the words of a process waits for its memory map, as long as a page fault
-        // holds that which waits for a disk (`get_cmdline`, mm/util.c).
-        let command = if stat.state == b'D' {
+        // holds that which waits for a disk (`get_cmdline`, mm/util.c). Not for long, if it did
+        // something since the last look.
+        let command = if stat.state == b'D' && !goes_on {
             let known = life.facts.comm == stat.comm;
             life.facts.command.clone().filter(|_| known)
         } else {

@@ -59,6 +59,11 @@ fn who_waits_for_a_disk_is_not_asked_for_his_words() {
     let waiting = stat(10, &new(3)).replace(") S ", ") D ");
     watched.tree.write("proc/10/stat", waiting);
     assert_eq!(watched.look()[0].facts.command, None);
+    // Who waits again and again, and gets on.
+    watched.put(10, &new(4));
+    let waiting = stat(10, &new(4)).replace(") S ", ") D ");
+    watched.tree.write("proc/10/stat", waiting);
+    assert!(watched.look()[0].facts.command.is_some());
 }
 
 #[test]
