@@ -118,6 +118,7 @@ pub const SUBSET: &[&str] = &[
     "procs_threads_end_together",
     "procs_short_lived_children",
     "procs_syncs",
+    "procs_syncs",
     "diagnose_service",
     // Paths, the long ones too, and the bytes of names.
     "cut_path",
