@@ -1,5 +1,5 @@
-//! Checks that the committed kernel object was built from the sources beside it,
-//! and tells the program the object's hash.
+//! Checks that the committed kernel objects were built from the sources beside them,
+//! and tells the program their hashes.
 
 use std::{
     error::Error,
@@ -13,12 +13,17 @@ use toml::Table;
 fn main() -> Result<(), Box<dyn Error>> {
     println!("cargo::rerun-if-changed=bpf");
     let manifest: Table = fs::read_to_string("bpf/manifest.toml")?.parse()?;
-    let expected = manifest["object_sha256"].as_str().unwrap_or_default();
-    let found = sha256(Path::new("bpf/iotrace.bpf.o"))?;
-    if expected != found {
-        return stale("bpf/iotrace.bpf.o is not the file that bpf/manifest.toml describes");
+    let mut versions = Vec::new();
+    for (name, expected) in manifest["objects"].as_table().into_iter().flatten() {
+        let found = sha256(&Path::new("bpf").join(name))?;
+        if expected.as_str() != Some(&found) {
+            let reason = format!("bpf/{name} is not the file that bpf/manifest.toml describes");
+            return stale(&reason);
+        }
+        versions.push(found[..12].to_owned());
     }
-    println!("cargo::rustc-env=IOTRACE_OBJECT_SHA256={}", &found[..12]);
+    let versions = versions.join(", ");
+    println!("cargo::rustc-env=IOTRACE_OBJECTS_SHA256={versions}");
 
     // In a package of this crate alone there is nothing to compare.
     let workspace = Path::new("..");
@@ -31,7 +36,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         for path in rust_files(&workspace.join(folder).join("src"))? {
             let name = path.strip_prefix(workspace)?.display().to_string();
             if !sources.contains_key(&name) {
-                return stale(&format!("{name} is newer than the kernel object"));
+                return stale(&format!("{name} is newer than the kernel objects"));
             }
         }
     }
@@ -39,7 +44,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         let now = sha256(&workspace.join(name)).unwrap_or_default();
         if hash.as_str() != Some(&now) {
             return stale(&format!(
-                "{name} has changed since the kernel object was built"
+                "{name} has changed since the kernel objects were built"
             ));
         }
     }

@@ -43,6 +43,8 @@ pub enum Feature {
     Ends,
     /// What a thread kept from being written to storage.
     Cancelled,
+    /// What a process did, at its end.
+    Accounts,
     /// Opens by exec.
     Exec,
     /// Lower layers.
@@ -218,6 +220,14 @@ layout! {
     task_dirtied = "task_struct.ioac.write_bytes", Storage;
     /// Bytes that it kept from being written (`CONFIG_TASK_IO_ACCOUNTING`).
     task_cancelled = "task_struct.ioac.cancelled_write_bytes", Cancelled;
+    /// What a thread did (`CONFIG_TASK_XACCT`): the first member of `struct task_io_accounting`.
+    task_usage = "task_struct.ioac.rchar", Accounts;
+    /// First thread of a process.
+    task_leader = "task_struct.group_leader", Accounts;
+    /// Parent.
+    task_parent = "task_struct.real_parent", Accounts;
+    /// Start time on the clock that goes on while the machine sleeps, nanoseconds.
+    task_start_boottime = "task_struct.start_boottime", Accounts;
     /// Mount of a path.
     path_mnt = "path.mnt", Changes;
     /// Its directory entry.

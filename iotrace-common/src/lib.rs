@@ -17,9 +17,10 @@ pub use counter::{Control, OpTotal, Row, RowKey, RowKind, Totals};
 pub use layout::{ABSENT, Feature, Layout, NameCall};
 pub use loss::{Hook, Loss, Losses};
 pub use record::{
-    COMM_LEN, Change, ChangeRecord, EachRecord, FileId, FileRecord, NAME_CAP, NAME_TICKS,
-    OpenRecord, PATH_CAP, PATH_STEPS, RECORD_CHANGE, RECORD_EACH, RECORD_FILE, RECORD_OPEN,
-    RENAME_EXCHANGE, UNKNOWN, Via, path_flag, wakes,
+    COMM_LEN, Change, ChangeRecord, DIRECTION_SYNC, EachRecord, ExitRecord, FileId, FileRecord,
+    NAME_CAP, NAME_TICKS, OpenRecord, PATH_CAP, PATH_STEPS, RECORD_CHANGE, RECORD_EACH,
+    RECORD_EXIT, RECORD_FILE, RECORD_OPEN, RENAME_EXCHANGE, TaskUsage, UNKNOWN, Via, path_flag,
+    wakes,
 };
 pub use settings::{CALL_PLACED, CALL_SIZED, SYSCALL_TABLE, Settings, Syscall};
 

@@ -127,11 +127,15 @@ pub enum Hook {
     ChangeBegin = 40,
     /// Begins of operations that are told one by one; shared as [`Hook::Mark`] is.
     EachBegin = 41,
+    /// What processes did, at their end.
+    Account = 42,
+    /// Files brought to storage.
+    Sync = 43,
 }
 
 impl Hook {
     /// How many there are.
-    pub const COUNT: usize = 42;
+    pub const COUNT: usize = 44;
     /// Those that count and name files: the first ones.
     pub const COUNTING: usize = 16;
     /// The first one that tells opens; so many do.

@@ -55,6 +55,9 @@ pub const RECORD_CHANGE: u32 = 3;
 /// `kind` of an [`EachRecord`].
 pub const RECORD_EACH: u32 = 4;
 
+/// `kind` of an [`ExitRecord`].
+pub const RECORD_EXIT: u32 = 5;
+
 /// Where a record does not know a number.
 pub const UNKNOWN: u64 = u64::MAX;
 
@@ -247,13 +250,16 @@ pub struct ChangeRecord {
     pub pad: u32,
 }
 
-/// One read or write; the name of its file has a record of its own.
+/// `direction` of an [`EachRecord`] that tells that somebody waited until the file was in storage.
+pub const DIRECTION_SYNC: u32 = 2;
+
+/// One read or write, or a sync; the name of its file has a record of its own.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default)]
 pub struct EachRecord {
     /// [`RECORD_EACH`].
     pub kind: u32,
-    /// 0 for a read, 1 for a write.
+    /// 0 for a read, 1 for a write, [`DIRECTION_SYNC`].
     pub direction: u32,
     /// `CLOCK_BOOTTIME` at its end, nanoseconds.
     pub time_ns: u64,
@@ -281,7 +287,63 @@ pub struct EachRecord {
     pub comm: [u8; COMM_LEN],
 }
 
-pod!(FileId, FileRecord, OpenRecord, ChangeRecord, EachRecord);
+/// The end of a thread, with what the kernel accounts it for.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default)]
+pub struct ExitRecord {
+    /// [`RECORD_EXIT`].
+    pub kind: u32,
+    /// Process id in the initial PID namespace.
+    pub tgid: u32,
+    /// When the process began: `CLOCK_BOOTTIME`, nanoseconds.
+    pub process_start_ns: u64,
+    /// When the thread began, likewise.
+    pub start_ns: u64,
+    /// What the thread did.
+    pub usage: TaskUsage,
+    /// Thread id in the initial PID namespace.
+    pub tid: u32,
+    /// Process id of the parent of the process.
+    pub parent: u32,
+    /// Real user id in the initial user namespace.
+    pub uid: u32,
+    /// 1 if no thread of the process is left; several that end at once may all say so.
+    pub last: u32,
+    /// Name of the thread.
+    pub comm: [u8; COMM_LEN],
+}
+
+/// `struct task_io_accounting` (include/linux/task_io_accounting.h, the same from 5.10 to 7.2).
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct TaskUsage {
+    /// Bytes that calls read.
+    pub rchar: u64,
+    /// Bytes that calls wrote.
+    pub wchar: u64,
+    /// Calls that read.
+    pub syscr: u64,
+    /// Calls that wrote.
+    pub syscw: u64,
+    /// Bytes that storage was made to read.
+    pub read_bytes: u64,
+    /// Bytes that became dirty.
+    pub write_bytes: u64,
+    /// Bytes that were dirty and were dropped.
+    pub cancelled_write_bytes: u64,
+}
+
+pod!(
+    FileId,
+    FileRecord,
+    OpenRecord,
+    ChangeRecord,
+    EachRecord,
+    ExitRecord
+);
+
+const _: () = assert!(size_of::<TaskUsage>() == 56);
+const _: () = assert!(size_of::<ExitRecord>() == 112);
 
 const _: () = assert!(size_of::<FileId>() == 16);
 const _: () = assert!(size_of::<FileRecord>() == 32);

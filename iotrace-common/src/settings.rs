@@ -112,6 +112,8 @@ pub enum Syscall {
     Truncate = 25,
     /// `ftruncate(fd, length)`.
     Ftruncate = 26,
+    /// `fsync(fd)`, `fdatasync(fd)`.
+    Fsync = 27,
 }
 
 impl Syscall {
@@ -124,13 +126,13 @@ impl Syscall {
     /// Whether it is one of reads and writes.
     #[inline(always)]
     pub const fn is_transfer(kind: u8) -> bool {
-        kind != 0 && !Self::is_open(kind) && !Self::is_change(kind)
+        kind != 0 && !Self::is_open(kind) && kind < Self::Unlink as u8
     }
 
     /// Whether it is one that changes names, or the size of a file.
     #[inline(always)]
     pub const fn is_change(kind: u8) -> bool {
-        kind >= Self::Unlink as u8
+        kind >= Self::Unlink as u8 && kind <= Self::Ftruncate as u8
     }
 }
 

@@ -58,7 +58,7 @@ pub unsafe fn put(hook: Hook, to: Claimed, dirfd: i32, name: Name, result: i32) 
         };
         // Old kernels (5.10) leave out the NUL of an empty string.
         if len == 0 {
-            (*path)[0] = 0;
+            (*path).bytes[0] = 0;
             len = 1;
         }
         // An address that can not be read is what EFAULT tells; nothing is lost.
@@ -74,7 +74,7 @@ pub unsafe fn put(hook: Hook, to: Claimed, dirfd: i32, name: Name, result: i32) 
             *to.flags |= path_flag::CUT;
             emit::lost(hook, Loss::PathCut);
         }
-        if (*path)[0] == b'/' {
+        if (*path).bytes[0] == b'/' {
             return None;
         }
         let start = if dirfd == AT_FDCWD {

@@ -30,6 +30,7 @@ mod maps;
 mod open;
 mod path;
 mod pending;
+mod rounds;
 mod storage;
 mod who;
 

@@ -3,14 +3,15 @@
 use clap::{Parser, Subcommand};
 
 use crate::commands::{
-    churn::ChurnArgs, doctor::DoctorArgs, events::EventsArgs, opens::OpensArgs, top::TopArgs,
+    churn::ChurnArgs, diagnose::DiagnoseArgs, doctor::DoctorArgs, events::EventsArgs,
+    opens::OpensArgs, procs::ProcsArgs, top::TopArgs,
 };
 
 /// Version of the program and, since they are built apart, of its kernel side.
 const VERSION: &str = concat!(
     env!("CARGO_PKG_VERSION"),
     " (kernel programs ",
-    env!("IOTRACE_OBJECT_SHA256"),
+    env!("IOTRACE_OBJECTS_SHA256"),
     ")"
 );
 
@@ -23,9 +24,11 @@ const VERSION: &str = concat!(
     arg_required_else_help = true,
     after_help = "\
 Examples:
+  sudo iotrace diagnose            who does the disk I/O, and why: the verdict
   sudo iotrace top -C              who reads and writes what, each second
   sudo iotrace opens --pid 3920    every open of a process
   sudo iotrace opens --json | jq   one object a line
+  sudo iotrace procs               which process does the disk I/O, and cancelled writes
   sudo iotrace churn               files that live for a moment, and who makes them
   sudo iotrace events -o a.zst     keep everything, to look at it later:
   iotrace top --replay a.zst       the same with every command, without privileges
@@ -51,6 +54,8 @@ pub enum Command {
     Top(TopArgs),
     Opens(OpensArgs),
     Churn(ChurnArgs),
+    Procs(ProcsArgs),
+    Diagnose(DiagnoseArgs),
     Events(EventsArgs),
     Doctor(DoctorArgs),
 }
@@ -62,6 +67,8 @@ impl Cli {
             Command::Top(args) => args.trace.verbose,
             Command::Opens(args) => args.trace.verbose,
             Command::Churn(args) => args.trace.verbose,
+            Command::Procs(args) => args.verbose,
+            Command::Diagnose(args) => args.verbose,
             Command::Events(args) => args.trace.verbose,
             // What the libraries would complain about is what it reports.
             Command::Doctor(_) => return log::LevelFilter::Error,

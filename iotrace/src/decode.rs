@@ -5,14 +5,15 @@ use std::collections::{HashMap, hash_map::Entry};
 
 use bytes::{Bytes, BytesMut};
 use iotrace_common::{
-    self as wire, ChangeRecord, EachRecord, FileRecord, OpTotal, OpenRecord, PATH_CAP,
-    RECORD_CHANGE, RECORD_EACH, RECORD_FILE, RECORD_OPEN, Row, RowKey, RowKind, Via, path_flag,
+    self as wire, ChangeRecord, EachRecord, ExitRecord, FileRecord, OpTotal, OpenRecord, PATH_CAP,
+    RECORD_CHANGE, RECORD_EACH, RECORD_EXIT, RECORD_FILE, RECORD_OPEN, Row, RowKey, RowKind, Via,
+    path_flag,
 };
 use thiserror::Error;
 
 use crate::event::{
-    Change, Changed, Counts, Door, Each, FileId, FilePath, FileType, Io, Open, Opened, Storage,
-    Thread, Time,
+    Change, Changed, Counts, Door, Each, Exit, FileId, FilePath, FileType, Io, Open, Opened,
+    Operation, Storage, Thread, Time, Usage,
 };
 use crate::flags;
 
@@ -28,6 +29,9 @@ pub enum DecodeError {
     /// Of a change that this version does not know.
     #[error("unknown change: {0}")]
     UnknownChange(u32),
+    /// Of an operation that this version does not know.
+    #[error("unknown direction of an operation: {0}")]
+    UnknownDirection(u32),
     /// Its path reaches past its end.
     #[error("a path of {0} bytes reaches past its record")]
     BadPath(u32),
@@ -50,8 +54,10 @@ pub enum Record {
         /// What the thread kept from being written so far.
         cancelled: Option<u64>,
     },
-    /// A read or write. Its time likewise.
+    /// A read, write or sync. Its time likewise.
     Each(Each),
+    /// The end of a process.
+    Exit(Exit),
     /// The name from which a link or rename is about to be made.
     From(Begun),
     /// A change. Its time likewise; the rest of it is with its [`Begun`].
@@ -97,7 +103,8 @@ pub fn record(bytes: &[u8]) -> Result<Record, DecodeError> {
                 cancelled: known(head.cancelled),
             })
         }
-        RECORD_EACH => head::<EachRecord>(bytes).map(|(head, _)| Record::Each(each(&head))),
+        RECORD_EACH => each(&head::<EachRecord>(bytes)?.0).map(Record::Each),
+        RECORD_EXIT => head::<ExitRecord>(bytes).map(|(head, _)| Record::Exit(exit(&head))),
         RECORD_CHANGE => {
             let (head, rest) = head::<ChangeRecord>(bytes)?;
             let path = path_bytes(rest, head.path_len)?;
@@ -239,11 +246,12 @@ fn open(head: &OpenRecord, path: &[u8]) -> Open {
     }
 }
 
-fn each(head: &EachRecord) -> Each {
+fn each(head: &EachRecord) -> Result<Each, DecodeError> {
+    let operation = Operation::ALL.get(head.direction as usize);
     let file_type = file_type(head.file_mode);
     // Pipes and the like have no places.
     let has_places = matches!(file_type, FileType::Regular | FileType::Block);
-    Each {
+    Ok(Each {
         time: Time(head.time_ns),
         thread: Thread {
             pid: head.tgid,
@@ -254,12 +262,35 @@ fn each(head: &EachRecord) -> Each {
         file: file_id(head.file),
         file_type,
         path: None,
-        is_write: head.direction == 1,
+        operation: *operation.ok_or(DecodeError::UnknownDirection(head.direction))?,
         bytes: head.result,
         count: head.count,
         offset: known(head.offset).filter(|_| has_places),
         size: known(head.size),
         latency_ns: known(head.latency_ns),
+    })
+}
+
+fn exit(head: &ExitRecord) -> Exit {
+    let usage = &head.usage;
+    Exit {
+        pid: head.tgid,
+        tid: head.tid,
+        ppid: head.parent,
+        uid: head.uid,
+        comm: comm(&head.comm),
+        process_start_ns: head.process_start_ns,
+        start_ns: head.start_ns,
+        is_last: head.last != 0,
+        total: Usage {
+            disk_read_bytes: usage.read_bytes,
+            disk_write_bytes: usage.write_bytes,
+            cancelled_write_bytes: usage.cancelled_write_bytes,
+            read_syscalls: usage.syscr,
+            write_syscalls: usage.syscw,
+            read_call_bytes: usage.rchar,
+            write_call_bytes: usage.wchar,
+        },
     }
 }
 

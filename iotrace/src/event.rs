@@ -2,14 +2,22 @@
 //! they do not know where it comes from.
 
 mod change;
+mod device;
 mod each;
+mod process;
+mod stack;
+mod system;
 
 use std::{borrow::Cow, collections::BTreeMap, fmt, ops::AddAssign, sync::Arc};
 
 use bytes::Bytes;
 
 pub use change::{Change, Changed};
-pub use each::Each;
+pub use device::{Device, DeviceKind, DeviceWork};
+pub use each::{Each, Operation};
+pub use process::{Accounts, Container, Exit, Facts, Proc, Usage};
+pub use stack::Stack;
+pub use system::{System, Work, WorkKind};
 
 /// Nanoseconds since 1970-01-01 00:00 UTC.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
@@ -22,10 +30,18 @@ pub enum Event {
     Io(Io),
     /// One open.
     Open(Open),
-    /// One read or write, which is counted too.
+    /// One read or write, which is counted too; or one sync.
     Each(Each),
     /// One change of names, or the end of a file.
     Change(Change),
+    /// What a process did since the last tick.
+    Proc(Proc),
+    /// What a block device did since the last tick.
+    Device(Device),
+    /// How the system fared since the last tick.
+    System(System),
+    /// What the system does on its own account.
+    Work(Work),
     /// The end of an interval.
     Tick(Tick),
 }
@@ -34,7 +50,7 @@ impl Event {
     /// When it happened; sums have the time of the tick that follows them.
     pub fn time(&self) -> Option<Time> {
         match self {
-            Self::Io(_) => None,
+            Self::Io(_) | Self::Proc(_) | Self::Device(_) | Self::System(_) | Self::Work(_) => None,
             Self::Open(open) => Some(open.time),
             Self::Each(each) => Some(each.time),
             Self::Change(change) => Some(change.time),

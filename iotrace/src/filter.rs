@@ -18,12 +18,16 @@ pub struct NameFilter {
 }
 
 impl NameFilter {
+    /// Whether threads of this name are let through.
+    pub fn admits_comm(&self, comm: &[u8]) -> bool {
+        let wanted = self.comm.as_ref();
+        wanted.is_none_or(|wanted| contains(comm, wanted.as_bytes()))
+    }
+
     /// Whether this thread and file are let through. A file without a known path
     /// passes no filter of paths.
     pub fn admits(&self, thread: &Thread, path: Option<&FilePath>) -> bool {
-        if let Some(comm) = &self.comm
-            && !contains(&thread.comm, comm.as_bytes())
-        {
+        if !self.admits_comm(&thread.comm) {
             return false;
         }
         if self.path.is_none() && self.directory.is_none() {
@@ -57,16 +61,21 @@ pub fn glob(pattern: &str) -> Result<GlobMatcher, String> {
             "'{pattern}' would match no file: a pattern is for the whole path, so begin it with / or *"
         ));
     }
-    // Deeper ones are too much for the stack or for the regular expression behind
-    // them, which is made without a way to fail.
-    if pattern.len() > LONGEST || pattern.matches('{').count() > ALTERNATIVES {
-        return Err(format!(
-            "a pattern may have up to {LONGEST} bytes and {ALTERNATIVES} times '{{'"
-        ));
-    }
+    bounded(pattern)?;
     Glob::new(pattern)
         .map(|glob| glob.compile_matcher())
         .map_err(|error| error.to_string())
+}
+
+/// Refuses patterns that are too deep for the stack or for the regular expression behind them,
+/// which is made without a way to fail.
+pub fn bounded(pattern: &str) -> Result<(), String> {
+    if pattern.len() <= LONGEST && pattern.matches('{').count() <= ALTERNATIVES {
+        return Ok(());
+    }
+    Err(format!(
+        "a pattern may have up to {LONGEST} bytes and {ALTERNATIVES} times '{{'"
+    ))
 }
 
 fn contains(haystack: &[u8], needle: &[u8]) -> bool {

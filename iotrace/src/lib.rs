@@ -22,13 +22,22 @@ pub mod system;
 mod trace;
 
 use cli::{Cli, Command};
-use commands::{churn::Churn, doctor, events::Events, opens::Opens, top::Top};
+use commands::{
+    churn::Churn,
+    diagnose::{Diagnose, catalogue::Catalogue},
+    doctor,
+    events::Events,
+    opens::Opens,
+    procs::Procs,
+    top::Top,
+};
 use error::Error;
 use exit::Exit;
 use output::Screen;
 use source::Pace;
-use std::time::Duration;
-use trace::Trace;
+use std::{path::Path, time::Duration};
+use system::{survey::Subjects, users::Users};
+use trace::{Bpf, Trace};
 
 /// How long what is shown as it happens may wait: as soon as a person can see, as seldom as a
 /// machine likes.
@@ -68,12 +77,71 @@ pub fn main(cli: Cli) -> Result<Exit, Error> {
             Trace::new("churn", &args.trace, args.request()?, pace, &args.command)
                 .run(Churn::new(args.config(screen)?, screen))
         }
+        Command::Procs(args) => {
+            let screen = Screen::of_stdout();
+            // Ends of processes, and names, are for the tick.
+            let pace = Pace {
+                tick: args.interval,
+                latency: args.interval,
+            };
+            let subjects = Subjects {
+                threads: args.threads,
+                system: true,
+                lock_files: Vec::new(),
+                own: args.include_self,
+            };
+            let bpf = match args.no_bpf {
+                true => Bpf::Off,
+                false if args.files || args.backend.is_some() => Bpf::Needed,
+                false => Bpf::Wanted,
+            };
+            let users = Users::read(Path::new("/etc/passwd"));
+            let shared = args.trace();
+            Trace {
+                survey: Some(subjects),
+                bpf,
+                ..Trace::new("procs", &shared, args.request()?, pace, &[])
+            }
+            .run(Procs::new(args.config(screen)?, screen, users))
+        }
+        Command::Diagnose(args) => {
+            let config = args.config()?;
+            let pace = Pace {
+                tick: Duration::from_secs(1),
+                latency: Duration::from_secs(1),
+            };
+            let subjects = Subjects {
+                threads: false,
+                system: true,
+                lock_files: config.catalogue.lock_files(),
+                own: false,
+            };
+            let shared = args.trace();
+            Trace {
+                survey: Some(subjects),
+                bpf: match args.no_bpf {
+                    true => Bpf::Off,
+                    false if args.backend.is_some() => Bpf::Needed,
+                    false => Bpf::Wanted,
+                },
+                duration: config.duration,
+                ..Trace::new("diagnose", &shared, args.request()?, pace, &[])
+            }
+            .run(Diagnose::new(config, Screen::of_stdout()))
+        }
         Command::Events(args) => {
             let pace = Pace {
                 tick: args.interval,
                 latency: SOON,
             };
+            let subjects = Subjects {
+                threads: false,
+                system: true,
+                lock_files: Catalogue::embedded().lock_files(),
+                own: args.trace.include_self,
+            };
             Trace {
+                survey: args.json().then_some(subjects),
                 duration: args.duration,
                 json: args.json(),
                 record: args.recording(),

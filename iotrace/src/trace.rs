@@ -15,12 +15,17 @@ use crate::{
     error::{Error, Failure},
     event::Lost,
     exit::Exit,
-    kernel::{self, Attached, Request, Way},
+    kernel::{self, Attached, Request, Way, ways},
     output::{Output, one_line, tell, units},
     run,
-    source::{Admission, Live, Pace, Replay},
+    source::{Admission, EventSource, Live, Pace, Replay, Surveyed},
     stop::Stop,
-    system::{clock::Clock, host::Host, process},
+    system::{
+        clock::Clock,
+        host::Host,
+        process,
+        survey::{self, Subjects, Survey},
+    },
 };
 
 /// A tracing command, ready to run.
@@ -45,6 +50,21 @@ pub struct Trace<'a> {
     pub replay: Option<&'a Path>,
     /// Where to keep what is seen instead of showing it.
     pub record: Option<&'a Path>,
+    /// What to look at in `/proc` and `/sys` besides.
+    pub survey: Option<Subjects>,
+    /// Whether it is of use without a kernel side too.
+    pub bpf: Bpf,
+}
+
+/// Whether programs are loaded into the kernel.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Bpf {
+    /// There is nothing to tell without them.
+    Needed,
+    /// There is something to tell without them, where they can not be loaded.
+    Wanted,
+    /// They are not.
+    Off,
 }
 
 impl<'a> Trace<'a> {
@@ -67,6 +87,8 @@ impl<'a> Trace<'a> {
             command,
             replay: args.replay.as_deref(),
             record: None,
+            survey: None,
+            bpf: Bpf::Needed,
         }
     }
 
@@ -87,28 +109,82 @@ impl<'a> Trace<'a> {
         runtime.block_on(self.trace(view))
     }
 
-    async fn trace(self, mut view: impl View) -> Result<Exit, Error> {
+    async fn trace(self, view: impl View) -> Result<Exit, Error> {
         if let Some(recording) = self.replay {
             return self.replay(recording, view).await;
         }
         let started = Instant::now();
-        kernel::check_privileges()?;
-        let mut stop = Stop::new(self.duration)?;
-        let attached = kernel::attach(&self.request)?;
+        let stop = Stop::new(self.duration)?;
+        let attached = match self.attach() {
+            Ok(attached) => attached,
+            Err(error) if self.bpf == Bpf::Wanted => {
+                // The rest of it is what to do where nothing works without.
+                let error = error.to_string();
+                let reason = error.lines().next().unwrap_or_default();
+                tell(&format!("without the kernel's help: {reason}"));
+                None
+            }
+            Err(error) => return Err(error),
+        };
+        let clock = Clock::new();
+        let known = attached.as_ref().map(|attached| attached.unseen.clone());
+        let mut unseen = known.unwrap_or_else(|| ways(self.request.what));
+        if self.request.what.accounts
+            && !survey::hears_exits()
+            && !unseen.contains(&Way::ShortLived)
+        {
+            unseen.push(Way::ShortLived);
+        }
         let header = Header {
-            time: Clock::new().now(),
-            backend: attached.backend.name().into(),
-            unseen: attached.unseen.clone(),
+            time: clock.now(),
+            backend: attached
+                .as_ref()
+                .map_or("none", |attached| attached.backend.name())
+                .into(),
+            unseen,
             kernel: kernel_release(),
             command: self.name.into(),
         };
-        self.tell_set_up(&attached, started);
+        let survey = self
+            .survey
+            .as_ref()
+            .map(|subjects| Survey::new(subjects, &clock));
         let host = Host::new("/proc");
-        let source = Live::new(attached, &self.request, host, self.pace)?;
+        match (attached, survey) {
+            (Some(attached), survey) => {
+                self.tell_set_up(&attached, &header.unseen, started);
+                let source = Live::new(attached, &self.request, host, self.pace, survey)?;
+                self.follow(source, &header, stop, view).await
+            }
+            (None, Some(survey)) => {
+                self.tell_without(&header.unseen);
+                let source = Surveyed::new(survey, &self.request, host, self.pace);
+                self.follow(source, &header, stop, view).await
+            }
+            // Without both there is nothing to look at.
+            (None, None) => Ok(Exit::Done),
+        }
+    }
 
+    /// Loads the kernel side, if there is to be one.
+    fn attach(&self) -> Result<Option<Attached>, Error> {
+        if self.bpf == Bpf::Off {
+            return Ok(None);
+        }
+        kernel::check_privileges()?;
+        Ok(Some(kernel::attach(&self.request)?))
+    }
+
+    async fn follow(
+        &self,
+        source: impl EventSource,
+        header: &Header,
+        mut stop: Stop,
+        mut view: impl View,
+    ) -> Result<Exit, Error> {
         // Only now: what was recorded before is not lost for a system that can not be traced.
         let mut out = self.output()?;
-        view.begin(&header, &mut out).map_err(Failure::Output)?;
+        view.begin(header, &mut out).map_err(Failure::Output)?;
         // NDJSON is for machines: nothing else may stand between its lines.
         let stdout = if self.prints_ndjson() {
             io::stderr().into()
@@ -194,9 +270,24 @@ impl<'a> Trace<'a> {
         Ok(exit)
     }
 
-    fn tell_set_up(&self, attached: &Attached, started: Instant) {
+    fn tell_without(&self, unseen: &[Way]) {
+        if !self.prints_ndjson() || io::stderr().is_terminal() {
+            tell(&format!(
+                "looking at /proc and /sys alone; not seen: files, {}. Ctrl-C ends.",
+                Way::list(unseen).unwrap_or_default()
+            ));
+        }
+    }
+
+    fn tell_set_up(&self, attached: &Attached, unseen: &[Way], started: Instant) {
         if !process::in_initial_pid_namespace() {
-            tell("in a PID namespace: all process and thread ids are those of the host");
+            tell(match self.survey {
+                None => "in a PID namespace: all process and thread ids are those of the host",
+                Some(_) => {
+                    "in a PID namespace: process and thread ids are those of the host, but for the \
+                     accounts of processes, which have those of the namespace"
+                }
+            });
         }
         if self.verbose > 0 {
             for (backend, reason) in &attached.refused {
@@ -214,7 +305,7 @@ impl<'a> Trace<'a> {
         }
         // In NDJSON the header says it; people at a terminal are told all the same.
         if !self.prints_ndjson() || io::stderr().is_terminal() {
-            let unseen = Way::list(&attached.unseen);
+            let unseen = Way::list(unseen);
             tell(&format!(
                 "tracing with backend {}; not seen: {}. Ctrl-C ends.",
                 attached.backend.name(),

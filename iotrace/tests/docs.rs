@@ -1,7 +1,9 @@
 //! The documents agree with the program.
 
 use iotrace::{
-    commands::{END_FIELDS, HEADER_FIELDS, churn, doctor, events, opens, top},
+    commands::{
+        END_FIELDS, HEADER_FIELDS, churn, diagnose, doctor, events, opens, procs, system, top,
+    },
     output::ndjson::Field,
 };
 
@@ -29,10 +31,16 @@ fn events_lists_every_field() {
             "`create`, `link`, `unlink`, `rmdir`, `rename`, `truncate`, `free`",
             events::CHANGE_FIELDS,
         ),
-        section("`read`, `write`", events::EACH_FIELDS),
+        section("`read`, `write`, `sync`", events::EACH_FIELDS),
         section("`life`", churn::LIFE_FIELDS),
         section("`churn`", churn::CHURN_FIELDS),
         section("`tick` of `churn`", churn::TICK_FIELDS),
+        section("`proc`", procs::PROC_FIELDS),
+        section("`device`", system::DEVICE_FIELDS),
+        section("`system`", system::SYSTEM_FIELDS),
+        section("`work`", system::WORK_FIELDS),
+        section("`tick` of `procs`", procs::TICK_FIELDS),
+        section("`verdict`", diagnose::VERDICT_FIELDS),
         section("`end`", END_FIELDS),
         section("`check`", doctor::CHECK_FIELDS),
         section("`doctor`", doctor::DOCTOR_FIELDS),

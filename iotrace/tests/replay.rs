@@ -6,10 +6,14 @@ use bytes::Bytes;
 use clap::Parser as _;
 use iotrace::{
     cli::{Cli, Command},
-    commands::{Header, View, churn::Churn, events::Events, opens::Opens, top::Top},
+    commands::{
+        Header, View, churn::Churn, diagnose::Diagnose, events::Events, opens::Opens, procs::Procs,
+        top::Top,
+    },
     event::{
-        Change, Changed, Counts, Door, Each, Event, FileId, FilePath, FileType, Io, Load, Lost,
-        Open, Opened, Thread, Tick, Time,
+        Accounts, Change, Changed, Container, Counts, Device, DeviceKind, DeviceWork, Door, Each,
+        Event, Facts, FileId, FilePath, FileType, Io, Load, Lost, Open, Opened, Operation, Proc,
+        System, Thread, Tick, Time, Usage, Work, WorkKind,
     },
     exit::Exit,
     kernel::Way,
@@ -17,6 +21,7 @@ use iotrace::{
     run,
     source::Memory,
     stop::Stop,
+    system::users::Users,
 };
 
 const NOON: u64 = 1_790_000_000_000_000_000;
@@ -216,7 +221,7 @@ fn lives() -> Vec<Event> {
         file: FILE,
         file_type: FileType::Regular,
         path: Some(Arc::new(path(b"/tmp/2ec5/594.txt"))),
-        is_write: true,
+        operation: Operation::Write,
         bytes: 4096,
         count: 1,
         offset: Some(8192),
@@ -258,6 +263,135 @@ fn lives() -> Vec<Event> {
     events
 }
 
+fn process(pid: u32, command: &str, read: u64, written: u64, cancelled: u64) -> Proc {
+    let interval = Usage {
+        disk_read_bytes: read,
+        disk_write_bytes: written,
+        cancelled_write_bytes: cancelled,
+        read_syscalls: 10,
+        write_syscalls: 30,
+        read_call_bytes: read,
+        write_call_bytes: written,
+    };
+    let mut total = interval;
+    total += interval;
+    let name = command.split(' ').next().unwrap_or_default();
+    let name = name.rsplit('/').next().unwrap_or_default();
+    Proc {
+        pid,
+        tid: None,
+        facts: Arc::new(Facts {
+            ppid: Some(1),
+            uid: Some(1000),
+            comm: Bytes::copy_from_slice(name.as_bytes()),
+            command: Some(Bytes::copy_from_slice(command.as_bytes())),
+            exe: Some(Bytes::from(format!("/usr/bin/{name}"))),
+            started: Some(Time(NOON - 90_000_000_000)),
+            kernel: false,
+            unit: Some(format!("{name}.service")),
+            container: None,
+        }),
+        accounts: Some(Accounts { interval, total }),
+        io_wait_ns: Some((250_000_000, 1_000_000_000)),
+        threads: Some(3),
+        ended: false,
+    }
+}
+
+/// What `/proc` and `/sys` tell of a second in which a machine is backed up.
+fn survey() -> Vec<Event> {
+    const MIB: u64 = 1 << 20;
+    let kvm = "/usr/bin/kvm -id 105 -name k3s -drive file=/dev/vg/vm-105-disk-0,if=none";
+    let backup = "task UPID:host:001854D2:1B2ADD95:693C976B:vzdump:105:root@pam:";
+    let mut server = process(
+        811,
+        "/opt/app/server --log \x1b[2J",
+        4096,
+        200 * 1024,
+        90 * 1024,
+    );
+    let facts = Arc::make_mut(&mut server.facts);
+    facts.container = Some(Container {
+        runtime: "docker".to_owned(),
+        id: "0123456789ab".to_owned(),
+        pod: None,
+    });
+    let flusher = Proc {
+        facts: Arc::new(Facts {
+            comm: Bytes::from_static(b"kworker/u8:1"),
+            kernel: true,
+            ..Facts::default()
+        }),
+        io_wait_ns: None,
+        threads: Some(1),
+        ..process(31, "x", 0, 40_960, 0)
+    };
+    let secret = Proc {
+        accounts: None,
+        io_wait_ns: None,
+        ..process(900, "/sbin/secret", 0, 0, 0)
+    };
+    let ended = Proc {
+        ended: true,
+        threads: None,
+        io_wait_ns: None,
+        ..process(950, "/bin/tar c /srv", MIB, 0, 0)
+    };
+    let device = |name: &str, kind, below: &[&str], read_bytes| {
+        Event::Device(Device {
+            name: name.to_owned(),
+            number: Some((8, name.len() as u32)),
+            kind,
+            label: None,
+            below: below.iter().map(ToString::to_string).collect(),
+            work: DeviceWork {
+                reads: read_bytes / 131_072,
+                writes: 12,
+                flushes: 2,
+                read_bytes,
+                write_bytes: 49_152,
+                read_ns: 800_000_000,
+                write_ns: 9_000_000,
+                busy_ns: 400_000_000,
+                queue_ns: 810_000_000,
+            },
+        })
+    };
+    let mut events: Vec<Event> = [
+        process(501, kvm, 12 * MIB, 4096, 0),
+        process(600, backup, 0, 0, 0),
+        server,
+        flusher,
+        secret,
+        ended,
+    ]
+    .map(Event::Proc)
+    .to_vec();
+    events.extend([
+        device("nvme0n1", DeviceKind::Disk, &[], 13 * MIB),
+        device("dm-0", DeviceKind::Mapper, &["nvme0n1"], 12 * MIB),
+        Event::System(System {
+            io_some: Some(0.42),
+            io_full: Some(0.125),
+            memory_some: Some(0.0),
+            iowait: vec![0.5, 0.0],
+            swap_in_bytes: Some(0),
+            swap_out_bytes: Some(0),
+            dirty_bytes: Some(4096),
+            writeback_bytes: Some(0),
+        }),
+        Event::Work(Work {
+            kind: WorkKind::Lock,
+            name: "/run/vzdump.lock".to_owned(),
+            state: "held".to_owned(),
+            done: None,
+            pid: Some(600),
+        }),
+        tick(),
+    ]);
+    events
+}
+
 /// What a command line prints for these events, and its last words.
 fn print(arguments: &str, events: Vec<Event>) -> String {
     let cli = Cli::try_parse_from(arguments.split_whitespace()).expect("a command line");
@@ -272,8 +406,20 @@ fn print(arguments: &str, events: Vec<Event>) -> String {
             Churn::new(args.config(screen).expect("a config"), screen),
             events,
         ),
+        Command::Procs(args) => show(
+            Procs::new(
+                args.config(screen).expect("a config"),
+                screen,
+                Users::default(),
+            ),
+            events,
+        ),
         Command::Events(args) => show(
             Events::new(args.config().expect("a config"), screen),
+            events,
+        ),
+        Command::Diagnose(args) => show(
+            Diagnose::new(args.config().expect("a config"), screen),
             events,
         ),
         Command::Doctor(_) => panic!("doctor has no events"),
@@ -415,10 +561,82 @@ fn events_as_ndjson() {
 }
 
 #[test]
+fn procs_as_text() {
+    let printed = [
+        print("iotrace procs", survey()),
+        print("iotrace procs -s cancelled -r 2", survey()),
+        print("iotrace procs --all --by user", survey()),
+    ];
+    insta::assert_snapshot!(printed.join("\n\n"));
+}
+
+#[test]
+fn procs_by_container() {
+    let printed = [
+        print("iotrace procs --by container", survey()),
+        print("iotrace procs --by container --json", survey()),
+    ];
+    insta::assert_snapshot!(printed.join("\n\n"));
+}
+
+#[test]
+fn procs_by_device() {
+    insta::assert_snapshot!(print("iotrace procs --by device", survey()));
+}
+
+#[test]
+fn procs_as_ndjson() {
+    insta::assert_snapshot!(print("iotrace procs --json", survey()));
+}
+
+#[test]
+fn procs_with_files() {
+    let mut events = survey();
+    let mut file = io(Some(path(b"/srv/a\x1b.db")), [10, 1, 8_995_900, 4096]);
+    if let Event::Io(io) = &mut file {
+        io.thread.pid = 811;
+    }
+    events.splice(0..0, [io(Some(path(b"/tmp/other")), [1, 0, 1, 0]), file]);
+    let printed = [
+        print(
+            "iotrace procs --files -n server --path /srv/*",
+            events.clone(),
+        ),
+        print("iotrace procs --files -n server --json", events),
+    ];
+    insta::assert_snapshot!(printed.join("\n\n"));
+}
+
+#[test]
+fn diagnose_as_text() {
+    let without: Vec<Event> = survey()
+        .into_iter()
+        .filter(|event| match event {
+            Event::Proc(proc) => proc.pid != 600,
+            Event::Work(_) => false,
+            _ => true,
+        })
+        .collect();
+    let printed = [
+        print("iotrace diagnose", survey()),
+        print("iotrace diagnose", without),
+        print("iotrace diagnose", vec![tick()]),
+    ];
+    insta::assert_snapshot!(printed.join("\n\n"));
+}
+
+#[test]
+fn diagnose_as_ndjson() {
+    insta::assert_snapshot!(print("iotrace diagnose --json", survey()));
+}
+
+#[test]
 fn every_line_of_ndjson_is_an_object_with_type_and_time() {
     let all = [
         print("iotrace top --json", transfers()),
         print("iotrace opens --json", opens()),
+        print("iotrace procs --json", survey()),
+        print("iotrace diagnose --json", survey()),
     ];
     for line in all.iter().flat_map(|text| text.lines()) {
         if !line.starts_with("-- ") {

@@ -47,6 +47,9 @@ pub struct RunOptions {
     pub dir: PathBuf,
     #[command(flatten)]
     pub apps: Apps,
+    /// Leave out scenarios whose name begins so.
+    #[arg(long, value_name = "BEGIN")]
+    pub without: Vec<String>,
     /// Run only scenarios whose name contains one of these.
     #[arg(value_name = "NAME-SUBSTRING")]
     pub names: Vec<String>,
@@ -55,9 +58,6 @@ pub struct RunOptions {
 /// The programs that the scenarios `apps_*` trace.
 #[derive(Clone, Debug, Default, clap::Args)]
 pub struct Apps {
-    /// Leave these scenarios out.
-    #[arg(long)]
-    pub without_apps: bool,
     /// The directory below which the packages of PostgreSQL were unpacked; by default it is
     /// where they install themselves. Libraries that the system has not are in
     /// DIR/missing-libraries.

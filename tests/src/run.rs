@@ -30,7 +30,10 @@ pub fn run(options: &RunOptions) -> Result<u8> {
     // Reported paths have no symbolic links in them.
     let parent = fs::canonicalize(&options.dir)
         .with_context(|| format!("no directory {}", options.dir.display()))?;
-    let left_out = |name: &str| options.apps.without_apps && name.starts_with("apps_");
+    let left_out = |name: &str| {
+        let mut without = options.without.iter();
+        without.any(|begin| name.starts_with(begin))
+    };
     let mut wanted = HashSet::new();
     for name in &options.names {
         let meant = meant(name).into_iter();

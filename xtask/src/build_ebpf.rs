@@ -1,5 +1,6 @@
 //! `cargo xtask build-ebpf`: the only writer of `iotrace/bpf/`.
 
+use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -11,54 +12,87 @@ use crate::process::{self, read, write};
 use crate::toolchain::{BPF_LINKER, Toolchain};
 use crate::workspace;
 
-/// A finished object and what was noted about it.
+/// The objects, each with the features of `iotrace-ebpf` that it is built with.
+const OBJECTS: [(&str, &[&str]); 2] = [
+    ("iotrace.bpf.o", &[]),
+    ("iotrace-loops.bpf.o", &["--features=bpf_loop"]),
+];
+
+/// Finished objects by file name, and what was noted about them.
 pub struct Built {
-    pub object: Vec<u8>,
+    pub objects: BTreeMap<String, Vec<u8>>,
     pub manifest: Manifest,
 }
 
-/// Where the committed object lies.
-pub fn object_path() -> PathBuf {
-    workspace::root().join("iotrace/bpf/iotrace.bpf.o")
+/// Where a committed file lies.
+pub fn committed(name: &str) -> PathBuf {
+    workspace::root().join("iotrace/bpf").join(name)
 }
 
-/// Where its manifest lies.
+/// Where the manifest lies.
 pub fn manifest_path() -> PathBuf {
-    workspace::root().join("iotrace/bpf/manifest.toml")
+    committed("manifest.toml")
 }
 
-/// Builds the object and commits it to `iotrace/bpf`.
+/// Builds the objects and commits them to `iotrace/bpf`.
 pub fn run() -> Result<()> {
     let built = build(&workspace::target("ebpf"))?;
-    write(&object_path(), &built.object)?;
-    write(&manifest_path(), built.manifest.to_toml()?)?;
-    eprintln!(
-        "xtask: wrote {} ({} bytes, sha256 {})",
-        workspace::display(&object_path()),
-        built.object.len(),
-        built.manifest.object_sha256
-    );
-    Ok(())
+    for (name, object) in &built.objects {
+        let path = committed(name);
+        write(&path, object)?;
+        eprintln!(
+            "xtask: wrote {} ({} bytes, sha256 {})",
+            workspace::display(&path),
+            object.len(),
+            built.manifest.objects[name]
+        );
+    }
+    write(&manifest_path(), built.manifest.to_toml()?)
 }
 
-/// Builds the object in `target_dir` and touches nothing else.
+/// Builds the objects in `target_dir` and touches nothing else.
 pub fn build(target_dir: &Path) -> Result<Built> {
     let toolchain = Toolchain::prepare()?;
     // Taken before the build: an edit during it must leave a manifest that is seen to be stale.
     let sources = manifest::sources()?;
+    let mut objects = BTreeMap::new();
+    for (name, features) in OBJECTS {
+        let object = build_one(&toolchain, target_dir, name, features)?;
+        objects.insert(name.to_owned(), object);
+    }
+    let hashes = objects
+        .iter()
+        .map(|(name, object)| (name.clone(), manifest::sha256(object)));
+    let manifest = Manifest {
+        rustc: toolchain.rustc_version,
+        bpf_linker: BPF_LINKER.to_owned(),
+        objects: hashes.collect(),
+        sources,
+    };
+    Ok(Built { objects, manifest })
+}
+
+/// Builds one of them.
+fn build_one(
+    toolchain: &Toolchain,
+    target_dir: &Path,
+    name: &str,
+    features: &[&str],
+) -> Result<Vec<u8>> {
     process::run(
         toolchain
             .cargo()
             // -Z build-std on a stable compiler: the kernel target has no ready-made `core`.
             .env("RUSTC_BOOTSTRAP", "1")
-            .env("CARGO_ENCODED_RUSTFLAGS", rustflags(&toolchain)?)
+            .env("CARGO_ENCODED_RUSTFLAGS", rustflags(toolchain)?)
             .args(["build", "--release", "--package", "iotrace-ebpf"])
+            .args(features)
             .args(["--target", "bpfel-unknown-none", "-Z", "build-std=core"])
             .arg("--target-dir")
             .arg(target_dir),
     )?;
     let output = target_dir.join("bpfel-unknown-none/release");
-    let stripped = output.join("iotrace.bpf.o");
+    let stripped = output.join(name);
     // DWARF goes, BTF and symbols stay.
     process::run(
         toolchain
@@ -67,14 +101,7 @@ pub fn build(target_dir: &Path) -> Result<Built> {
             .arg(output.join("iotrace"))
             .arg(&stripped),
     )?;
-    let object = read(&stripped)?;
-    let manifest = Manifest {
-        rustc: toolchain.rustc_version,
-        bpf_linker: BPF_LINKER.to_owned(),
-        object_sha256: manifest::sha256(&object),
-        sources,
-    };
-    Ok(Built { object, manifest })
+    read(&stripped)
 }
 
 /// The compiler's flags, in the form of CARGO_ENCODED_RUSTFLAGS.

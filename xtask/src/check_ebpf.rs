@@ -1,39 +1,37 @@
-//! `cargo xtask check-ebpf`: is the committed object what the sources give?
+//! `cargo xtask check-ebpf`: are the committed objects what the sources give?
 
 use anyhow::{Result, bail};
 
-use crate::build_ebpf::{self, manifest_path, object_path};
+use crate::build_ebpf::{self, committed, manifest_path};
 use crate::manifest::{self, Manifest};
 use crate::process::read;
 use crate::workspace;
 
 /// Rebuilds in a scratch directory and compares; `iotrace/bpf` is not touched.
 pub fn run() -> Result<()> {
-    let object = read(&object_path())?;
-    let committed = Manifest::load(&manifest_path())?;
+    let manifest = Manifest::load(&manifest_path())?;
     let built = build_ebpf::build(&workspace::target("check-ebpf"))?;
 
-    let mut problems = differences(&committed, &built.manifest);
-    let hash = manifest::sha256(&object);
-    if hash != committed.object_sha256 {
-        problems.push(format!(
-            "the manifest's object_sha256 is {}, but the committed object has {hash}",
-            committed.object_sha256
-        ));
-    }
-    if object != built.object {
-        let offset = object
-            .iter()
-            .zip(&built.object)
-            .take_while(|(a, b)| a == b)
-            .count();
-        problems.push(format!(
-            "the committed object has {} bytes, the rebuilt one {}; they differ from byte {offset} on \
-             (rebuilt: sha256 {})",
-            object.len(),
-            built.object.len(),
-            built.manifest.object_sha256
-        ));
+    let mut problems = differences(&manifest, &built.manifest);
+    for (name, rebuilt) in &built.objects {
+        let object = read(&committed(name))?;
+        let hash = manifest::sha256(&object);
+        if manifest.objects.get(name) != Some(&hash) {
+            problems.push(format!(
+                "the manifest has another hash of {name}, whose is {hash}"
+            ));
+        }
+        if object != *rebuilt {
+            let pairs = object.iter().zip(rebuilt);
+            let offset = pairs.take_while(|(a, b)| a == b).count();
+            problems.push(format!(
+                "the committed {name} has {} bytes, the rebuilt one {}; they differ from byte {offset} on \
+                 (rebuilt: sha256 {})",
+                object.len(),
+                rebuilt.len(),
+                built.manifest.objects[name]
+            ));
+        }
     }
     if !problems.is_empty() {
         bail!(
@@ -41,11 +39,11 @@ pub fn run() -> Result<()> {
             problems.join("\n  ")
         );
     }
-    eprintln!("xtask: iotrace/bpf fits the sources (sha256 {hash})");
+    eprintln!("xtask: iotrace/bpf fits the sources");
     Ok(())
 }
 
-/// What in the committed manifest is not as it would be written now; the object is compared by its bytes.
+/// What in the committed manifest is not as it would be written now; the objects are compared by their bytes.
 fn differences(committed: &Manifest, now: &Manifest) -> Vec<String> {
     let mut problems = Vec::new();
     for (what, old, new) in [
@@ -75,13 +73,15 @@ fn differences(committed: &Manifest, now: &Manifest) -> Vec<String> {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
     use super::*;
 
     fn manifest(rustc: &str, sources: &[(&str, &str)]) -> Manifest {
         Manifest {
             rustc: rustc.into(),
             bpf_linker: "1".into(),
-            object_sha256: String::new(),
+            objects: BTreeMap::new(),
             sources: sources
                 .iter()
                 .map(|(path, hash)| ((*path).into(), (*hash).into()))

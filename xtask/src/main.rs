@@ -1,4 +1,4 @@
-//! What cargo alone can not do: the kernel object, virtual machines, the whole test.
+//! What cargo alone can not do: the kernel objects, virtual machines, the whole test.
 //!
 //! Called as `cargo xtask COMMAND` (an alias in `.cargo/config.toml`). Whatever is downloaded
 //! or built on the way lies below `target/`, and stderr says so.
@@ -29,13 +29,13 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Build the kernel object and write it, with its manifest, to iotrace/bpf
+    /// Build the kernel objects and write them, with their manifest, to iotrace/bpf
     BuildEbpf,
-    /// Rebuild the kernel object elsewhere and compare it with the committed one
+    /// Rebuild the kernel objects elsewhere and compare them with the committed ones
     CheckEbpf,
     /// Run a command as root on a Debian kernel in QEMU
     Vm(vm::Args),
-    /// Run the whole test: format, lints, unit tests, kernel object, live scenarios
+    /// Run the whole test: format, lints, unit tests, kernel objects, live scenarios
     Test(test::Args),
 }
 

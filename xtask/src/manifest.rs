@@ -1,4 +1,4 @@
-//! `iotrace/bpf/manifest.toml`: what the committed kernel object was made of and with.
+//! `iotrace/bpf/manifest.toml`: what the committed kernel objects were made of and with.
 //!
 //! `iotrace/build.rs` repeats [`sources`] on the user's machine, so the rule is kept trivial:
 //! `Cargo.toml` and `src/**/*.rs` of two crates, as paths relative to the workspace's root.
@@ -14,7 +14,7 @@ use sha2::{Digest, Sha256};
 use crate::process::read;
 use crate::workspace;
 
-/// The crates that the kernel object is made of.
+/// The crates that the kernel objects are made of.
 const CRATES: [&str; 2] = ["iotrace-common", "iotrace-ebpf"];
 
 /// The file's content, in its order.
@@ -25,8 +25,8 @@ pub struct Manifest {
     pub rustc: String,
     /// The version of bpf-linker.
     pub bpf_linker: String,
-    /// The hash of `iotrace.bpf.o`.
-    pub object_sha256: String,
+    /// File name of an object -> hash.
+    pub objects: BTreeMap<String, String>,
     /// Path relative to the workspace's root -> hash.
     pub sources: BTreeMap<String, String>,
 }
@@ -46,7 +46,7 @@ impl Manifest {
     }
 }
 
-/// The hash of every source file of the kernel object, as it is now.
+/// The hash of every source file of the kernel objects, as it is now.
 pub fn sources() -> Result<BTreeMap<String, String>> {
     let root = workspace::root();
     let mut sources = BTreeMap::new();
@@ -96,7 +96,7 @@ mod tests {
         let manifest = Manifest {
             rustc: "rustc 1.95.0".into(),
             bpf_linker: "0.10.4".into(),
-            object_sha256: sha256(b"object"),
+            objects: BTreeMap::from([("a.bpf.o".into(), sha256(b"object"))]),
             sources: BTreeMap::from([("a/src/b.rs".into(), sha256(b""))]),
         };
         let text = manifest.to_toml()?;

@@ -9,15 +9,17 @@ use crate::process;
 
 /// The programs that the scenarios `apps_*` trace, but for PostgreSQL, whose package starts a
 /// server.
-const APPS: [(&str, &str); 8] = [
+const APPS: [(&str, &str); 10] = [
     ("fio", "fio"),
     ("git", "git"),
     ("jq", "jq"),
     ("python3", "python3"),
     ("qemu-img", "qemu-utils"),
+    ("rsync", "rsync"),
     ("setpriv", "util-linux"),
     ("sqlite3", "sqlite3"),
     ("strace", "strace"),
+    ("updatedb.plocate", "plocate"),
 ];
 
 /// Installs those of them that are not there.

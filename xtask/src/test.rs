@@ -117,7 +117,7 @@ fn here(without_apps: bool, tally: &mut Tally) -> Result<()> {
         .args(["run", "--backend", "syscall", "--iotrace"])
         .arg(binaries::path(Arch::HOST, "iotrace"));
     if without_apps {
-        scenarios.arg("--without-apps");
+        scenarios.args(["--without", "apps_"]);
     } else {
         packages::ensure_apps()?;
         vm::ensure_qemu(Arch::HOST)?;

@@ -9,6 +9,7 @@ use crate::{
     batch::Batch,
     emit,
     kernel::{Probe, Ptr, Read, offset},
+    rounds::{self, Rounds},
 };
 
 /// Most completions of one call that are looked at.
@@ -51,18 +52,37 @@ const WRITES: u32 = 1 << 1 | 1 << 8;
 pub unsafe fn getevents(batch: &mut Batch, registers: Ptr, count: u64) -> Result<(), Loss> {
     // SAFETY: registers at offsets from BTF.
     let events: *const IoEvent = unsafe { Probe::load(registers, offset!(regs_arg[3])) }?;
-    for n in 0..BATCH {
-        if n >= count {
-            break;
-        }
-        if let Err(loss) = one(batch, events.wrapping_add(n as usize)) {
-            emit::lost(Hook::Read, loss);
-        }
-    }
+    let mut completions = Completions {
+        batch,
+        events,
+        count,
+    };
+    rounds::run(BATCH as u32, &mut completions);
     if count > BATCH {
         emit::lost_many(Hook::Read, Loss::AioBatch, count - BATCH);
     }
     Ok(())
+}
+
+/// What a call brought.
+struct Completions<'a> {
+    batch: &'a mut Batch,
+    events: *const IoEvent,
+    count: u64,
+}
+
+impl Rounds for Completions<'_> {
+    #[inline(always)]
+    fn round(&mut self, number: u32) -> bool {
+        if u64::from(number) >= self.count {
+            return true;
+        }
+        let event = self.events.wrapping_add(number as usize);
+        if let Err(loss) = one(self.batch, event) {
+            emit::lost(Hook::Read, loss);
+        }
+        false
+    }
 }
 
 #[inline(always)]

@@ -1,5 +1,6 @@
 //! Attach points. Each picks the arguments and hands over to the core.
 
+mod account;
 mod aio;
 mod cache;
 mod change_calls;
@@ -15,6 +16,7 @@ mod kprobe;
 mod layers;
 mod mapped;
 mod own;
+mod sync;
 mod syscall;
 mod uring;
 

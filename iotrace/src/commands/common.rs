@@ -80,6 +80,30 @@ pub struct TraceArgs {
     pub verbose: u8,
 }
 
+/// Nothing asked for.
+impl Default for TraceArgs {
+    fn default() -> Self {
+        Self {
+            pid: None,
+            tid: None,
+            uid: None,
+            comm: None,
+            path: None,
+            read_only: false,
+            write_only: false,
+            include_self: false,
+            json: false,
+            fail_on_loss: false,
+            map_calls: sizes::CALLS,
+            map_processes: sizes::PROCESSES,
+            backend: None,
+            replay: None,
+            btf: None,
+            verbose: 0,
+        }
+    }
+}
+
 /// Most entries of a map. More than a few millions is memory, not insight.
 const ENTRIES: u32 = 4_194_304;
 /// Size of the ring buffer in KiB.

@@ -3,9 +3,12 @@
 
 pub mod churn;
 pub mod common;
+pub mod diagnose;
 pub mod doctor;
 pub mod events;
 pub mod opens;
+pub mod procs;
+pub mod system;
 pub mod top;
 
 use std::{borrow::Cow, io};
@@ -95,7 +98,7 @@ pub const HEADER_FIELDS: &[Field<Header>] = &[
     },
     Field {
         name: "backend",
-        doc: "how the kernel is traced: `fentry`, `kprobe` or `syscall`",
+        doc: "how the kernel is traced: `fentry`, `kprobe` or `syscall`; `none` where nothing is loaded (`--no-bpf`, or because it could not be)",
         put: |header, slot| slot.text(header.backend.as_bytes()),
     },
     Field {

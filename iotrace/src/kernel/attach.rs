@@ -2,8 +2,7 @@
 
 use std::{collections::HashMap, thread};
 
-use aya::{Btf, Ebpf, programs::Program};
-use aya_obj::btf::{BtfType, Func, FuncLinkage};
+use aya::{Ebpf, programs::Program};
 
 use super::{
     groups::{AttachPoint, Group},
@@ -131,11 +130,11 @@ fn load(hook: AttachPoint, program: &mut Program, plan: &Plan) -> Result<bool, R
     };
     let loaded = match program {
         Program::FExit(program) => match function()? {
-            Some(id) => program.load(hook.at, &stub(hook.at, id)),
+            Some(_) => program.load(hook.at, plan.stub()),
             None => return Ok(false),
         },
         Program::FEntry(program) => match function()? {
-            Some(id) => program.load(hook.at, &stub(hook.at, id)),
+            Some(_) => program.load(hook.at, plan.stub()),
             None => return Ok(false),
         },
         Program::KProbe(program) => match function()? {
@@ -209,17 +208,4 @@ fn unload_all(ebpf: &mut Ebpf, hooks: &[AttachPoint]) {
 pub fn find<'a>(ebpf: &'a mut Ebpf, name: &str) -> Result<&'a mut Program, String> {
     ebpf.program_mut(name)
         .ok_or_else(|| format!("the object has no program {name}"))
-}
-
-/// BTF in which a function has the id that the running kernel gave it, and
-/// everything before it is void: all that aya looks at. Parsing the kernel's own
-/// once more, only for the id, costs about 15 ms for each function.
-fn stub(function: &str, id: u32) -> Btf {
-    let mut btf = Btf::new();
-    let name = btf.add_string(function);
-    for _ in 1..id {
-        btf.add_type(BtfType::Unknown);
-    }
-    btf.add_type(BtfType::Func(Func::new(name, 0, FuncLinkage::Static)));
-    btf
 }

@@ -116,13 +116,11 @@ const TOP: What = What {
         cache: false,
         each: false,
     }),
-    opens: None,
-    changes: None,
+    ..What::NOTHING
 };
 const OPENS: What = What {
-    transfers: None,
     opens: Some(Opens::All),
-    changes: None,
+    ..What::NOTHING
 };
 
 /// What a command asks for when nothing else is said: a kernel may have a limit that
@@ -189,7 +187,7 @@ fn examine(file: &TypeFile) -> Types {
 
 /// What each feature is to people, and what follows when it is missing. The fields
 /// of each: [`iotrace_common::Layout::FIELDS`].
-const PARTS: [(Feature, &str, &str); 21] = [
+const PARTS: [(Feature, &str, &str); 22] = [
     (
         Feature::Core,
         "counting and naming",
@@ -269,6 +267,11 @@ const PARTS: [(Feature, &str, &str); 21] = [
         Feature::Storage,
         "use of the cache",
         "--cache does not work",
+    ),
+    (
+        Feature::Accounts,
+        "ends of processes",
+        "`procs` misses what processes do between its last look and their end",
     ),
     (Feature::Layers, "lower layers", "--layers does not work"),
 ];

@@ -3,6 +3,7 @@
 use iotrace_common::Feature;
 
 use super::{
+    layout::arch,
     request::{Backend, Changes, What},
     ways::Way,
 };
@@ -71,6 +72,8 @@ pub(super) fn groups(backend: Backend, what: What) -> Vec<Group> {
     if what.changes.is_some() {
         groups.extend(changes_by(backend));
     }
+    groups.extend(what.syncs.then(|| syncs(backend)));
+    groups.extend(what.accounts.then(accounts));
     if backend != Backend::Syscall {
         // Its calls go through the same functions.
         groups.push(group(&[Way::Compat32], &[], &[]));
@@ -329,6 +332,34 @@ fn each(backend: Backend, what: What) -> Group {
     group(&[Way::Each], &[Feature::Positions], hooks)
 }
 
+/// Files that are brought to storage.
+fn syncs(backend: Backend) -> Group {
+    let hooks: &[_] = match backend {
+        Backend::Fentry => &[
+            (true, hook("vfs_fsync_range_exit", "vfs_fsync_range")),
+            (true, hook("fsync_exit", arch::FSYNC)),
+            (true, hook("fdatasync_exit", arch::FDATASYNC)),
+        ],
+        Backend::Kprobe => &[
+            (true, hook("vfs_fsync_range_entry", "vfs_fsync_range")),
+            (true, hook("fsync_entry", arch::FSYNC)),
+            (true, hook("fdatasync_entry", arch::FDATASYNC)),
+        ],
+        Backend::Syscall => &[(true, hook("sync_return", "sys_exit"))],
+    };
+    // The file is found by its descriptor.
+    group(&[Way::Syncs], &[Feature::Descriptors], hooks)
+}
+
+/// Ends of threads.
+fn accounts() -> Group {
+    group(
+        &[Way::ShortLived],
+        &[Feature::Accounts, Feature::Follow],
+        &[(true, hook("thread_account", "sched_process_exit"))],
+    )
+}
+
 fn layers(read: bool, write: bool) -> Group {
     let hooks = [
         (read, hook("vfs_iter_read_exit", "vfs_iter_read")),
@@ -377,9 +408,7 @@ mod tests {
     use aya_obj::{Object, ProgramSection};
 
     use super::*;
-    use crate::kernel::{Opens, Transfers, layout, ways};
-
-    static OBJECT: &[u8] = aya::include_bytes_aligned!("../../bpf/iotrace.bpf.o");
+    use crate::kernel::{Opens, Transfers, layout, object, ways};
 
     fn everything() -> [What; 4] {
         let transfers = Transfers {
@@ -397,6 +426,8 @@ mod tests {
         let all = What {
             transfers: Some(transfers),
             opens: Some(Opens::All),
+            syncs: true,
+            accounts: true,
             ..changes
         };
         [
@@ -409,8 +440,11 @@ mod tests {
 
     #[test]
     fn every_program_and_function_of_the_groups_is_there() {
-        let object = Object::parse(OBJECT).expect("the object");
-        for backend in Backend::ALL {
+        for (object, backend) in [object::PLAIN, object::LOOPS]
+            .into_iter()
+            .flat_map(|object| Backend::ALL.map(|backend| (object, backend)))
+        {
+            let object = Object::parse(object).expect("the object");
             for hook in everything()
                 .into_iter()
                 .flat_map(|what| groups(backend, what))

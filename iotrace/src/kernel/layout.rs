@@ -7,7 +7,7 @@ use super::btf::Btf;
 
 /// Functions that are traced, and the arguments of each that the programs know, in all
 /// its forms.
-pub const FUNCTIONS: [(&str, &[&[&str]]); 29] = [
+pub const FUNCTIONS: [(&str, &[&[&str]]); 32] = [
     ("vfs_read", &[&["file", "buf", "count", "pos"]]),
     ("vfs_write", &[&["file", "buf", "count", "pos"]]),
     ("vfs_readv", &[VECTOR]),
@@ -42,6 +42,9 @@ pub const FUNCTIONS: [(&str, &[&[&str]]); 29] = [
         "aio_complete_rw",
         &[&["kiocb", "res"], &["kiocb", "res", "res2"]],
     ),
+    ("vfs_fsync_range", &[&["file", "start", "end", "datasync"]]),
+    (arch::FSYNC, &[&["regs"]]),
+    (arch::FDATASYNC, &[&["regs"]]),
     ("do_fault", &[&["vmf"]]),
     ("do_page_mkwrite", &[&["vmf"], &["vmf", "folio"]]),
     ("vfs_iter_read", &[ITERATOR]),
@@ -96,6 +99,9 @@ pub fn uring_complete(btf: &Btf) -> Option<UringComplete> {
 /// The kernel function behind the helper of that name (since 5.11).
 pub const TASK_BTF_HELPER: &str = "bpf_get_current_task_btf";
 
+/// The kernel function behind the helper for loops (since 5.17).
+pub const LOOP_HELPER: &str = "bpf_loop";
+
 /// Every function that is traced.
 pub fn functions() -> impl Iterator<Item = &'static str> {
     let by_name = NameCall::ALL.into_iter().map(|call| call.function().0);
@@ -109,7 +115,7 @@ pub fn wanted_names() -> impl Iterator<Item = &'static str> {
         .filter_map(|(path, ..)| path.split('.').next());
     structs
         .chain(functions())
-        .chain([TASK_BTF_HELPER, URING_COMPLETE, "pt_regs"])
+        .chain([TASK_BTF_HELPER, LOOP_HELPER, URING_COMPLETE, "pt_regs"])
 }
 
 /// Type id of a function and its form. One that is there with other arguments must not be
@@ -155,10 +161,12 @@ pub fn check_all(btf: &Btf, layout: &Layout) -> Vec<(&'static str, Traceable)> {
 pub type Traceable = Result<(u32, usize), String>;
 
 /// Registers that hold the number and the arguments of a system call as it
-/// returns, those that hold the arguments of a function as it begins, and the word
-/// that marks a 32-bit caller.
+/// returns, those that hold the arguments of a function as it begins, the word that marks a
+/// 32-bit caller, and the functions behind two calls.
 #[cfg(target_arch = "x86_64")]
 pub mod arch {
+    pub const FSYNC: &str = "__x64_sys_fsync";
+    pub const FDATASYNC: &str = "__x64_sys_fdatasync";
     pub const NR: &str = "pt_regs.orig_ax";
     pub const ARGUMENTS: [(&str, u32); 5] = [
         ("pt_regs.di", 0),
@@ -174,6 +182,8 @@ pub mod arch {
 }
 #[cfg(target_arch = "aarch64")]
 pub mod arch {
+    pub const FSYNC: &str = "__arm64_sys_fsync";
+    pub const FDATASYNC: &str = "__arm64_sys_fdatasync";
     pub const NR: &str = "pt_regs.syscallno";
     // The first argument's register holds the result by then.
     pub const ARGUMENTS: [(&str, u32); 5] = [

@@ -7,7 +7,7 @@ use std::{
 };
 
 use aya::{
-    Ebpf, EbpfLoader, RawTracePointRunOptions, TestRun as _, include_bytes_aligned,
+    Ebpf, EbpfLoader, RawTracePointRunOptions, TestRun as _,
     maps::{Array, HashMap as BpfHashMap},
     programs::RawTracePoint,
 };
@@ -16,6 +16,7 @@ use aya_log::EbpfLogger;
 use super::{
     attach::{attach_all, attach_groups, find},
     groups::{self, AttachPoint},
+    object,
     plan::{self, Plan},
     reason::{Reason, describe},
     request::{Backend, OwnTraffic, Request},
@@ -29,9 +30,6 @@ use crate::{
     error::Unavailable,
     system::process::{self, page_bytes},
 };
-
-/// The kernel programs, built by `cargo xtask build-ebpf`.
-static OBJECT: &[u8] = include_bytes_aligned!("../../bpf/iotrace.bpf.o");
 
 /// Programs that follow the children of a command.
 const FOLLOWERS: [AttachPoint; 2] = [
@@ -115,7 +113,25 @@ fn try_backends(request: &Request) -> Result<Attached, Unavailable> {
     if request.own == OwnTraffic::Excluded {
         plan.settings.self_tgid = own;
     }
-    let mut ebpf = load(request, &plan)?;
+    if plan.loops {
+        match try_object(object::LOOPS, request, &plan, own) {
+            // Without a JIT: programs with callbacks are not interpreted (`fixup_call_args`,
+            // kernel/bpf/verifier.c). Nothing tells it beforehand inside a container.
+            Err(error) => log::debug!("with bpf_loop: {error}"),
+            attached => return attached,
+        }
+    }
+    try_object(object::PLAIN, request, &plan, own)
+}
+
+/// Attaches the best backend of one build of the programs. `own` is this process.
+fn try_object(
+    object: &[u8],
+    request: &Request,
+    plan: &Plan,
+    own: u32,
+) -> Result<Attached, Unavailable> {
+    let mut ebpf = load(object, request, plan)?;
     let candidates = match &request.backend {
         Some(backend) => vec![*backend],
         None => Backend::ALL.to_vec(),
@@ -127,12 +143,12 @@ fn try_backends(request: &Request) -> Result<Attached, Unavailable> {
             .runs_programs_of(backend)
             .and_then(|()| plan.allows_backend(backend))
             .map_err(Reason::from)
-            .and_then(|()| attach_groups(&mut ebpf, &groups::groups(backend, request.what), &plan));
+            .and_then(|()| attach_groups(&mut ebpf, &groups::groups(backend, request.what), plan));
         match attached {
             Ok(hooks) => {
                 let mut programs = hooks.programs;
                 if request.follow {
-                    let followers = follow(&mut ebpf, &plan, own);
+                    let followers = follow(&mut ebpf, plan, own);
                     programs.extend(followers.map_err(object_error)?);
                 }
                 let ways = ways::all(request.what).into_iter();
@@ -162,7 +178,7 @@ fn object_error(reason: Reason) -> Unavailable {
     }
 }
 
-fn load(request: &Request, plan: &Plan) -> Result<Ebpf, Unavailable> {
+fn load(object: &[u8], request: &Request, plan: &Plan) -> Result<Ebpf, Unavailable> {
     let unless = |needed: bool, size: u32| if needed { size } else { 1 };
     let counted = request.what.is_counted();
     let opens = request.what.opens.is_some();
@@ -203,7 +219,7 @@ fn load(request: &Request, plan: &Plan) -> Result<Ebpf, Unavailable> {
             unless(request.follow, request.followed.saturating_add(1)),
         )
         .map_max_entries("AYA_LOGS", if request.log { 1 << 17 } else { page_bytes() })
-        .load(OBJECT)
+        .load(object)
         .map_err(|error| object_error(Reason::new("its maps", &error)))
 }
 
@@ -219,7 +235,7 @@ fn own_process(request: &Request, plan: &Plan) -> Result<u32, Unavailable> {
         ring_bytes: page_bytes(),
         ..request.clone()
     };
-    let mut ebpf = load(&small, plan)?;
+    let mut ebpf = load(object::PLAIN, &small, plan)?;
     let asked = find(&mut ebpf, "own_process").and_then(|program| {
         let program: &mut RawTracePoint = program.try_into().map_err(|error| describe(&error))?;
         program.load().map_err(|error| describe(&error))?;

@@ -11,6 +11,7 @@ mod groups;
 mod layout;
 mod load;
 mod names;
+mod object;
 mod pinned;
 mod plan;
 mod probe;
@@ -35,4 +36,4 @@ pub use request::{Backend, Changes, Opens, OwnTraffic, Request, Transfers, What,
 pub use ring::Ring;
 pub use system::{Lockdown, System};
 pub use types::VMLINUX_BTF;
-pub use ways::Way;
+pub use ways::{Way, all as ways};

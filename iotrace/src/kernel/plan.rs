@@ -1,12 +1,19 @@
 //! From what is wanted and what the kernel is like to the constants and
 //! programs to load.
 
+use std::{mem::offset_of, sync::OnceLock};
+
+use aya::Btf;
+use aya_obj::btf::{BtfType, Func, FuncLinkage};
 use iotrace_common::{
-    ABSENT, CALL_PLACED, CALL_SIZED, Feature, Layout, SYSCALL_TABLE, Settings, Syscall,
+    ABSENT, CALL_PLACED, CALL_SIZED, Feature, Layout, SYSCALL_TABLE, Settings, Syscall, TaskUsage,
 };
 
 use super::{
-    layout::{TASK_BTF_HELPER, Traceable, UringComplete, arch, check_all, layout, uring_complete},
+    layout::{
+        LOOP_HELPER, TASK_BTF_HELPER, Traceable, UringComplete, arch, check_all, layout,
+        uring_complete,
+    },
     request::{Backend, Opens, Request, What},
     types::{self, TypeFile},
 };
@@ -19,10 +26,14 @@ pub struct Plan {
     missing: Vec<(&'static str, Feature)>,
     pub settings: Settings,
     pub syscalls: [u8; SYSCALL_TABLE],
+    /// Whether the kernel has the helper for loops.
+    pub loops: bool,
     /// Type ids and forms of the functions that can be traced, or why not.
     pub functions: Vec<(&'static str, Traceable)>,
     /// How the kernel tells completions of io_uring, if it does.
     uring: Option<UringComplete>,
+    /// See [`Plan::stub`].
+    stub: OnceLock<Btf>,
 }
 
 /// Makes the plan.
@@ -50,7 +61,9 @@ pub fn plan(request: &Request) -> Result<Plan, Unavailable> {
         },
         uring,
         syscalls: syscalls(request.what),
+        loops: btf.function(LOOP_HELPER).is_some(),
         functions: check_all(&btf, &layout),
+        stub: OnceLock::new(),
     };
     plan.allows(request).map_err(bad)?;
     Ok(plan)
@@ -118,6 +131,9 @@ impl Plan {
             if let Some(reason) = self.lacks(*feature) {
                 return Err(reason);
             }
+            if *feature == Feature::Accounts {
+                self.has_known_accounts()?;
+            }
             if *feature == Feature::Uring {
                 if self.uring.is_none() {
                     return Err("tracepoint io_uring_complete does not tell the request".to_owned());
@@ -133,10 +149,48 @@ impl Plan {
         Ok(())
     }
 
+    /// Whether `struct task_io_accounting` is as it was from 5.10 to 7.2, all of it
+    /// (`CONFIG_TASK_XACCT`, `CONFIG_TASK_IO_ACCOUNTING`): it is read as a whole.
+    fn has_known_accounts(&self) -> Result<(), String> {
+        let Layout {
+            task_usage: first,
+            task_cancelled: last,
+            ..
+        } = self.layout;
+        let known = offset_of!(TaskUsage, cancelled_write_bytes) as u32;
+        if last == ABSENT || last.checked_sub(first) != Some(known) {
+            return Err("this kernel has another struct task_io_accounting".to_owned());
+        }
+        Ok(())
+    }
+
     /// Type id and form of a function, or why it can not be traced.
     pub fn function(&self, name: &str) -> Traceable {
         let found = self.functions.iter().find(|(known, _)| *known == name);
         found.map_or_else(|| Err("not planned".to_owned()), |(_, id)| id.clone())
+    }
+
+    /// BTF in which functions have the ids that the running kernel gave them, and all else is
+    /// void: it is only asked for these. To parse the kernel's own once more costs about 15 ms.
+    pub fn stub(&self) -> &Btf {
+        self.stub.get_or_init(|| {
+            let mut btf = Btf::new();
+            let functions = self.functions.iter();
+            let mut functions: Vec<_> = functions
+                .filter_map(|(name, id)| Some((id.as_ref().ok()?.0, name)))
+                .collect();
+            functions.sort_unstable();
+            let mut next = 1;
+            for (id, name) in functions {
+                for _ in next..id {
+                    btf.add_type(BtfType::Unknown);
+                }
+                let name = btf.add_string(name);
+                btf.add_type(BtfType::Func(Func::new(name, 0, FuncLinkage::Static)));
+                next = id + 1;
+            }
+            btf
+        })
     }
 }
 
@@ -264,6 +318,12 @@ fn syscalls(what: What) -> [u8; SYSCALL_TABLE] {
     if what.changes.is_some() {
         set(CHANGES);
     }
+    if what.syncs {
+        set(&[
+            (libc::SYS_fsync, Syscall::Fsync),
+            (libc::SYS_fdatasync, Syscall::Fsync),
+        ]);
+    }
     table
 }
 
@@ -283,7 +343,9 @@ mod tests {
             settings: settings(&request(What::opens(Opens::All))),
             uring: None,
             syscalls: [0; SYSCALL_TABLE],
+            loops: false,
             functions: Vec::new(),
+            stub: OnceLock::new(),
         };
         let transfers = What::transfers(Transfers {
             read: true,

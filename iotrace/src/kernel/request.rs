@@ -52,6 +52,10 @@ pub struct What {
     pub opens: Option<Opens>,
     /// Each change of names, and each end of a file.
     pub changes: Option<Changes>,
+    /// Each time that somebody waits until a file is in storage.
+    pub syncs: bool,
+    /// What each process did, at its end.
+    pub accounts: bool,
 }
 
 /// Which opens.
@@ -73,7 +77,7 @@ pub enum Changes {
 }
 
 /// Which reads and writes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Transfers {
     /// Reads.
     pub read: bool,
@@ -90,6 +94,15 @@ pub struct Transfers {
 }
 
 impl What {
+    /// Nothing.
+    pub const NOTHING: Self = Self {
+        transfers: None,
+        opens: None,
+        changes: None,
+        syncs: false,
+        accounts: false,
+    };
+
     /// Only reads and writes.
     pub fn transfers(transfers: Transfers) -> Self {
         Self {
@@ -126,7 +139,7 @@ impl What {
 
     /// Whether things are told one by one.
     pub fn is_told(self) -> bool {
-        self.opens.is_some() || self.changes.is_some() || self.has_each()
+        self.opens.is_some() || self.changes.is_some() || self.syncs || self.has_each()
     }
 
     /// Whether each read and write is told.

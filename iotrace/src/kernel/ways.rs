@@ -56,6 +56,11 @@ pub enum Way {
     Truncations,
     /// Places and times of reads and writes, when they are asked for.
     Each,
+    /// `fsync` and its relatives, when they are asked for.
+    Syncs,
+    /// What threads and processes do between the last look at them and their end, when it is
+    /// asked for; of who came and went between two looks that is all.
+    ShortLived,
 }
 
 impl Way {
@@ -87,6 +92,8 @@ impl Way {
             Self::Ends => "ends",
             Self::Truncations => "truncations",
             Self::Each => "each",
+            Self::Syncs => "syncs",
+            Self::ShortLived => "short_lived",
         }
     }
 
@@ -128,12 +135,14 @@ impl Way {
             Self::Ends => "the last close of files without a name",
             Self::Truncations => "truncations",
             Self::Each => "places and times of reads and writes",
+            Self::Syncs => "fsync",
+            Self::ShortLived => "the last work of processes and threads that end",
         }
     }
 }
 
 /// Every way of `what`.
-pub(super) fn all(what: What) -> Vec<Way> {
+pub fn all(what: What) -> Vec<Way> {
     let mut ways = Vec::new();
     if let Some(transfers) = what.transfers {
         ways.extend(TRANSFERS);
@@ -147,6 +156,8 @@ pub(super) fn all(what: What) -> Vec<Way> {
     if what.changes.is_some() {
         ways.extend(CHANGES);
     }
+    ways.extend(what.syncs.then_some(Way::Syncs));
+    ways.extend(what.accounts.then_some(Way::ShortLived));
     // Some are ways of several.
     let mut seen = Vec::new();
     ways.retain(|way| {
@@ -176,7 +187,13 @@ const TRANSFERS: [Way; 14] = [
 ];
 
 /// Ways only of those who ask for them.
-const ASKED_FOR: [Way; 3] = [Way::Layers, Way::Cache, Way::Each];
+const ASKED_FOR: [Way; 5] = [
+    Way::Layers,
+    Way::Cache,
+    Way::Each,
+    Way::Syncs,
+    Way::ShortLived,
+];
 
 const OPENS: [Way; 6] = [
     Way::Handles,

@@ -52,6 +52,34 @@ pub fn write<R>(out: &mut Vec<u8>, kind: &'static str, fields: &[Field<R>], reco
     out.extend_from_slice(b"}\n");
 }
 
+/// A number, if there is one.
+pub fn put(value: Option<u64>, slot: Slot<'_>) {
+    if let Some(value) = value {
+        slot.number(value);
+    }
+}
+
+/// A text, if there is one.
+pub fn text(value: Option<&[u8]>, slot: Slot<'_>) {
+    if let Some(value) = value {
+        slot.text(value);
+    }
+}
+
+/// Base64 of what is not UTF-8, if there is anything.
+pub fn raw(value: Option<&[u8]>, slot: Slot<'_>) {
+    if let Some(value) = value {
+        slot.raw(value);
+    }
+}
+
+/// A share, if it is known.
+pub fn share(value: Option<f64>, slot: Slot<'_>) {
+    if let Some(value) = value {
+        slot.fraction(value);
+    }
+}
+
 impl Slot<'_> {
     fn key(&mut self) -> &mut Vec<u8> {
         self.out.extend_from_slice(b",\"");
@@ -65,6 +93,23 @@ impl Slot<'_> {
         let mut digits = itoa::Buffer::new();
         self.key()
             .extend_from_slice(digits.format(value).as_bytes());
+    }
+
+    /// An object with fields of its own.
+    pub fn record<R>(mut self, fields: &[Field<R>], record: &R) {
+        let mut inner = Vec::new();
+        for field in fields {
+            let slot = Slot {
+                out: &mut inner,
+                name: field.name,
+            };
+            (field.put)(record, slot);
+        }
+        let out = self.key();
+        out.push(b'{');
+        // Each field begins with a comma.
+        out.extend_from_slice(inner.get(1..).unwrap_or_default());
+        out.push(b'}');
     }
 
     /// A number with a fraction of four digits. JSON has no word for what is none.
@@ -117,6 +162,19 @@ impl Slot<'_> {
                 out.push(b',');
             }
             quote(out, word);
+        }
+        out.push(b']');
+    }
+
+    /// A list of [fractions](Slot::fraction); none of them may be what JSON has no word for.
+    pub fn fractions(mut self, values: impl Iterator<Item = f64>) {
+        let out = self.key();
+        out.push(b'[');
+        for (n, value) in values.filter(|value| value.is_finite()).enumerate() {
+            if n > 0 {
+                out.push(b',');
+            }
+            out.extend_from_slice(format!("{value:.4}").as_bytes());
         }
         out.push(b']');
     }

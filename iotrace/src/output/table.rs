@@ -110,8 +110,8 @@ impl<R> Table<R> {
         finish(out, line, self.width);
     }
 
-    /// Writes a row. What does not fit is cut out of the last column, from its
-    /// beginning: the end of a path tells more.
+    /// Writes a row. What does not fit is cut out of the last column, from its beginning unless
+    /// it is one to be cut: the end of a path tells more, the begin of a command.
     pub fn row(&self, out: &mut Vec<u8>, row: &R) {
         let mut line = String::new();
         let mut cell = String::new();
@@ -120,7 +120,13 @@ impl<R> Table<R> {
             (column.cell)(row, &mut cell);
             let last = n + 1 == self.columns.len();
             let text = match self.width {
-                Some(width) if last => tail(&cell, width.saturating_sub(line.width())),
+                Some(width) if last => {
+                    let left = width.saturating_sub(line.width());
+                    match column.align {
+                        Align::Cut => begin(&cell, left),
+                        _ => tail(&cell, left),
+                    }
+                }
                 Some(_) if column.align == Align::Cut => begin(&cell, column.width),
                 _ => cell.as_str().into(),
             };
@@ -163,7 +169,7 @@ fn finish(out: &mut Vec<u8>, mut line: String, width: Option<usize>) {
 const LEAST: usize = 8;
 
 /// The begin of `text` that fits into `width`.
-fn begin(text: &str, width: usize) -> std::borrow::Cow<'_, str> {
+pub fn begin(text: &str, width: usize) -> std::borrow::Cow<'_, str> {
     if text.width() <= width {
         return text.into();
     }

@@ -7,13 +7,13 @@ use tokio::{
     time::{Instant, sleep_until},
 };
 
-use super::{EventSource, Status, joined::Joiner};
+use super::{Admission, EventSource, Status, joined::Joiner};
 use crate::{
     decode::{self, Record},
     error::Failure,
-    event::{Each, Event, Tick},
+    event::{Each, Event, Proc, Tick},
     kernel::{Attached, Counters, Interval, Names, Request, Ring},
-    system::{clock::Clock, host::Host, privileges},
+    system::{clock::Clock, host::Host, privileges, survey::Survey},
 };
 
 /// How often what is looked at.
@@ -42,6 +42,9 @@ pub struct Live {
     counting: bool,
     /// There is more in the ring than names.
     telling: bool,
+    /// What `/proc` and `/sys` tell, if that is asked for.
+    survey: Option<Survey>,
+    admission: Admission,
     has_command: bool,
     /// The ring was not empty when it was left.
     more: bool,
@@ -61,6 +64,7 @@ impl Live {
         request: &Request,
         host: Host,
         pace: Pace,
+        survey: Option<Survey>,
     ) -> Result<Self, Failure> {
         let ring = Ring::new(&mut attached, request.ring_bytes)?;
         // SAFETY: the ring owns its descriptor and keeps it open until it is
@@ -78,6 +82,8 @@ impl Live {
             pace,
             counting: request.what.is_counted(),
             telling: request.what.is_told(),
+            survey,
+            admission: Admission::of(request),
             has_command: request.follow,
             more: false,
             due: None,
@@ -89,6 +95,7 @@ impl Live {
 
     fn drain(&mut self, limit: usize, events: &mut Vec<Event>) {
         let (names, joiner, clock) = (&mut self.names, &mut self.joiner, &self.clock);
+        let survey = &mut self.survey;
         let first = events.len();
         // A first operation is told before the name of its file: it waits until the next look.
         let mut nameless = std::mem::take(&mut self.nameless);
@@ -114,6 +121,11 @@ impl Live {
                 Ok(Record::Each(mut each)) => {
                     each.time = clock.real(each.time);
                     nameless.push(each);
+                }
+                Ok(Record::Exit(exit)) => {
+                    if let Some(survey) = survey {
+                        survey.exited(&exit, clock);
+                    }
                 }
                 Ok(Record::From(begun)) => joiner.begin(begun),
                 Ok(Record::Change {
@@ -160,6 +172,9 @@ impl Live {
         self.clock = Clock::new();
         let (now, time) = (Instant::now(), self.clock.now());
         let mut interval = Interval::default();
+        if let Some(survey) = &mut self.survey {
+            survey.list();
+        }
         if self.counting {
             interval = self.counters.take()?;
             // Names of this interval's files are in the ring by now.
@@ -181,13 +196,23 @@ impl Live {
         // bug; then it must show.
         lost.add("unbalanced", u64::from(seen != interval.total));
         self.names.tick();
+        if self.survey.is_some() && !self.counting {
+            // Ends of processes that come before the look at the others.
+            self.drain_all(events);
+        }
+        if let Some(survey) = &mut self.survey {
+            let admits = |proc: &Proc| self.admission.admits_process(proc);
+            survey.look(&self.clock, now - self.began, admits, events);
+            lost.add("exits_full", survey.lost());
+        }
+        let looked = self.survey.as_ref().and_then(Survey::cpu_time);
         events.push(Event::Tick(Tick {
             time,
             interval_ns: (now - self.began).as_nanos() as u64,
             total: interval.total,
             overflow: interval.overflow,
             lost,
-            load: self.host.load(),
+            load: self.host.load(looked),
         }));
         self.began = now;
         Ok(())
@@ -196,7 +221,7 @@ impl Live {
 
 impl EventSource for Live {
     fn started(&mut self) {
-        if let Err(error) = privileges::give_up(self.has_command) {
+        if let Err(error) = privileges::give_up(self.has_command, self.survey.is_some()) {
             log::warn!("cannot give up the privileges that are not needed any more: {error}");
         }
     }

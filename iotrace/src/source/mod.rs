@@ -4,10 +4,12 @@ mod joined;
 mod live;
 mod memory;
 mod replay;
+mod surveyed;
 
 pub use live::{Live, Pace};
 pub use memory::Memory;
 pub use replay::{Admission, DAMAGED, Replay};
+pub use surveyed::Surveyed;
 
 use crate::{
     error::Failure,

@@ -19,6 +19,11 @@ impl Clock {
         }
     }
 
+    /// Kernel time now: `CLOCK_BOOTTIME`.
+    pub fn since_boot() -> Time {
+        Time(read(ClockId::CLOCK_BOOTTIME) as u64)
+    }
+
     /// Calendar time of a kernel time.
     pub fn real(&self, boot: Time) -> Time {
         Time((i128::from(boot.0) + self.offset_ns) as u64)

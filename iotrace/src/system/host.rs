@@ -1,21 +1,16 @@
 //! How the whole machine fares.
 
-use std::{
-    fs::{self, File},
-    io::BufReader,
-    path::PathBuf,
-};
+use std::path::PathBuf;
 
-use procfs::{CpuTime, FromBufReadSI as _, KernelStats, LocalSystemInfo};
-
+use super::{state::CpuTime, text};
 use crate::event::Load;
 
 /// Reads load average and I/O wait.
 #[derive(Debug)]
 pub struct Host {
     proc: PathBuf,
-    /// Time waited for I/O and all time of the CPUs at the last look, in ticks.
-    before: Option<(u64, u64)>,
+    /// At the last look.
+    before: Option<CpuTime>,
 }
 
 impl Host {
@@ -29,14 +24,15 @@ impl Host {
         host
     }
 
-    /// The load, with the share of I/O wait since the last call.
-    pub fn load(&mut self) -> Option<Load> {
-        let average = fs::read_to_string(self.proc.join("loadavg")).ok()?;
-        let now = self.cpu_time();
+    /// The load, with the share of I/O wait since the last call. `now` is what the CPUs did until
+    /// now, if somebody has looked already.
+    pub fn load(&mut self, now: Option<CpuTime>) -> Option<Load> {
+        let average = text::read(self.proc.join("loadavg"))?;
+        let now = now.or_else(|| self.cpu_time());
         let iowait = self.before.zip(now).and_then(|(before, now)| {
-            let all = now.1.checked_sub(before.1).filter(|all| *all > 0)?;
+            let all = now.all.checked_sub(before.all).filter(|all| *all > 0)?;
             // The kernel's figure may go back (Documentation/filesystems/proc.rst).
-            Some(now.0.saturating_sub(before.0) as f64 / all as f64)
+            Some(now.iowait.saturating_sub(before.iowait) as f64 / all as f64)
         });
         self.before = now;
         Some(Load {
@@ -45,22 +41,7 @@ impl Host {
         })
     }
 
-    fn cpu_time(&self) -> Option<(u64, u64)> {
-        let file = BufReader::new(File::open(self.proc.join("stat")).ok()?);
-        let stat = KernelStats::from_buf_read(file, &LocalSystemInfo).ok()?;
-        let CpuTime {
-            user,
-            nice,
-            system,
-            idle,
-            iowait,
-            irq,
-            softirq,
-            steal,
-            ..
-        } = stat.total;
-        let iowait = iowait.unwrap_or(0);
-        let rest = [irq, softirq, steal].into_iter().flatten().sum::<u64>();
-        Some((iowait, user + nice + system + idle + iowait + rest))
+    fn cpu_time(&self) -> Option<CpuTime> {
+        CpuTime::of(&text::read(self.proc.join("stat"))?)
     }
 }

@@ -35,6 +35,14 @@ fn parse(words: &[String]) {
             let _ = args.request();
             let _ = args.config();
         }
+        Command::Procs(args) => {
+            let _ = args.request();
+            let _ = args.config(Screen::default());
+        }
+        Command::Diagnose(args) => {
+            let _ = args.request();
+            let _ = args.config();
+        }
         // It checks nothing before it looks at the system.
         Command::Doctor(_) => {}
     }

@@ -24,6 +24,7 @@ pub fn record(bytes: &[u8]) -> Option<Record> {
         Record::From(begun) => (&begun.path, None),
         Record::Change { change, .. } => (&change.path, Some(&change.thread.comm)),
         Record::Each(each) => (&None, Some(&each.thread.comm)),
+        Record::Exit(exit) => (&None, Some(&exit.comm)),
     };
     if let Some(comm) = comm {
         assert!(comm.len() <= COMM_LEN && !comm.contains(&0), "{comm:?}");
@@ -41,8 +42,8 @@ pub fn record_and_output(bytes: &[u8]) {
         Some(Record::Open { open, .. }) => opens(&[open]),
         Some(Record::Change { change, .. }) => told(Event::Change(change)),
         Some(Record::Each(each)) => told(Event::Each(each)),
-        // Comes with the change that it is part of.
-        Some(Record::From(_)) => {}
+        // Comes with the change that it is part of; or goes to the accounts of processes.
+        Some(Record::From(_) | Record::Exit(_)) => {}
         Some(Record::Name { file, path }) => {
             // Nothing but the name comes with such a record.
             let comm = Bytes::copy_from_slice(&bytes[bytes.len().saturating_sub(COMM_LEN)..]);

@@ -9,4 +9,5 @@ mod names;
 mod object;
 mod records;
 mod render;
+mod system;
 mod wire;

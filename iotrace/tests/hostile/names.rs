@@ -38,7 +38,7 @@ const PIECES: [&[u8]; 24] = [
 ];
 
 /// Any bytes, more often than by chance such as do harm.
-fn hostile(pieces: usize) -> impl Strategy<Value = Vec<u8>> {
+pub fn hostile(pieces: usize) -> impl Strategy<Value = Vec<u8>> {
     let piece = prop_oneof![
         3 => prop::sample::select(&PIECES[..]).prop_map(<[u8]>::to_vec),
         1 => any::<char>().prop_map(|character| character.to_string().into_bytes()),
@@ -48,7 +48,7 @@ fn hostile(pieces: usize) -> impl Strategy<Value = Vec<u8>> {
     vec(piece, 0..pieces).prop_map(|pieces| pieces.concat())
 }
 
-fn path() -> impl Strategy<Value = Option<FilePath>> {
+pub fn path() -> impl Strategy<Value = Option<FilePath>> {
     let path =
         (hostile(8), any::<(bool, bool, bool)>()).prop_map(|(bytes, (deleted, cut, claimed))| {
             FilePath {

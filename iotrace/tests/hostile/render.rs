@@ -5,9 +5,13 @@ use std::{cell::RefCell, collections::HashMap, rc::Rc};
 use clap::Parser as _;
 use iotrace::{
     cli::{Cli, Command},
-    commands::{Header, View, churn::Churn, events::Events, opens::Opens, top::Top},
+    commands::{
+        Header, View, churn::Churn, diagnose::Diagnose, events::Events, opens::Opens, procs::Procs,
+        top::Top,
+    },
     event::{Event, Lost, Time},
     output::{Output, Screen},
+    system::users::Users,
 };
 
 /// What `iotrace` with these arguments prints into a pipe.
@@ -50,6 +54,14 @@ fn print(arguments: &str, events: &[Event], screen: Screen) -> Vec<u8> {
         }
         Command::Events(args) => show(
             Events::new(args.config().expect("a config"), screen),
+            events,
+        ),
+        Command::Procs(args) => {
+            let config = args.config(screen).expect("a config");
+            show(Procs::new(config, screen, Users::default()), events)
+        }
+        Command::Diagnose(args) => show(
+            Diagnose::new(args.config().expect("a config"), screen),
             events,
         ),
         Command::Doctor(_) => panic!("doctor has no events"),

@@ -9,6 +9,7 @@ mod clean_ends;
 mod command_ends;
 mod compat;
 mod cut_paths;
+mod diagnose;
 mod doctor;
 mod fail_on_loss;
 mod failed_opens;
@@ -31,6 +32,7 @@ mod paths;
 mod pid_namespace;
 mod pread;
 mod privileges;
+mod procs;
 mod recordings;
 mod refused_requests;
 mod service_opens;
@@ -70,6 +72,8 @@ pub fn all() -> impl Iterator<Item = &'static Scenario> {
         paths::SCENARIOS,
         cache::SCENARIOS,
         recordings::SCENARIOS,
+        procs::SCENARIOS,
+        diagnose::SCENARIOS,
         hostile_names::SCENARIOS,
         cut_paths::SCENARIOS,
         compat::SCENARIOS,
@@ -89,6 +93,7 @@ pub fn all() -> impl Iterator<Item = &'static Scenario> {
         apps::fio_mapped::SCENARIOS,
         apps::qemu::SCENARIOS,
         apps::recipes::SCENARIOS,
+        apps::diagnose::SCENARIOS,
         losses::SCENARIOS,
         losses_of_ways::SCENARIOS,
         refused_requests::SCENARIOS,

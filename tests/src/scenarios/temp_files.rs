@@ -60,7 +60,7 @@ pub fn python_service(context: &Context, requests: u64) -> Result<Workload> {
     Workload::spawn(context, &mut command)
 }
 
-fn python() -> Option<PathBuf> {
+pub fn python() -> Option<PathBuf> {
     let path = env::var_os("PATH").unwrap_or_default();
     std::iter::once(PathBuf::from("/usr/bin"))
         .chain(env::split_paths(&path))

@@ -4,10 +4,12 @@
 //! Each prints a line with its ids when it is ready, starts at a line (or the
 //! end) of its stdin, and prints its sums as its last line.
 
+mod account;
 mod anger;
 mod births;
 mod busy;
 mod compat;
+mod disk;
 mod failures;
 mod files;
 mod flood;
@@ -31,6 +33,7 @@ use clap::Subcommand;
 
 pub use anger::{FileId as AngerFile, Report as AngerReport};
 pub use births::Report as BirthsReport;
+pub use disk::Report as DiskReport;
 pub use files::written_by as bytes_of_file;
 pub use flood::Report as FloodReport;
 pub use guest::INTERRUPTED;
@@ -74,6 +77,8 @@ pub enum Work {
     Mixed(mixed::Options),
     /// The command that iotrace starts, and that waits to be told to end.
     Guest(guest::Options),
+    /// Known amounts of disk I/O.
+    Disk(disk::Options),
     /// Everything at once, at random.
     Anger(anger::Options),
     /// Files that are born and end, in every way.
@@ -118,6 +123,7 @@ impl Work {
             Self::Anger(options) => anger::run(&options),
             Self::Lives(options) => lives::run(&options),
             Self::Births(options) => births::run(&options),
+            Self::Disk(options) => disk::run(&options),
             Self::Paths(options) => paths::run(&options),
             Self::OpenPaths(options) => paths::opens::run(&options),
             Self::AioCrowd(options) => paths::crowds::aio(&options),

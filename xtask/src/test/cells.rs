@@ -67,7 +67,7 @@ pub struct Cell {
 pub enum Part {
     /// Every scenario.
     All,
-    /// Every scenario but those that trace real programs.
+    /// Every scenario but those that trace real programs, and some verdicts ([`OF_USER_SPACE`]).
     WithoutPrograms,
     /// The scenarios of [`SUBSET`].
     Subset,
@@ -80,7 +80,7 @@ impl Part {
     pub fn name(self) -> &'static str {
         match self {
             Self::All => "all",
-            Self::WithoutPrograms => "all but `apps_`",
+            Self::WithoutPrograms => "all but `apps_` and verdicts",
             Self::Subset => "subset",
             Self::Refused => "refused",
         }
@@ -112,6 +112,14 @@ pub const SUBSET: &[&str] = &[
     "churn_service",
     "churn_ways",
     "churn_everything",
+    // Accounts of processes, the last of those that end too, and what is made of all of it.
+    "procs_direct",
+    "procs_cancelled",
+    "procs_threads_end_together",
+    "procs_short_lived_children",
+    "procs_syncs",
+    "procs_syncs",
+    "diagnose_service",
     // Paths, the long ones too, and the bytes of names.
     "cut_path",
     "hostile_names_in_opens_json",
@@ -134,6 +142,22 @@ pub const SUBSET: &[&str] = &[
     "privileges",
     "missing_btf",
     "doctor_records",
+];
+
+/// What is judged in user space alone, of the same events on each kernel: verdicts take long, for
+/// all that there is attaches for each of them. So these are left out together with real programs.
+const OF_USER_SPACE: &[&str] = &[
+    "diagnose_replay",
+    "diagnose_vm_guest",
+    "diagnose_log_flood",
+    "diagnose_wal",
+    "diagnose_rewrite",
+    "diagnose_full_scan",
+    "diagnose_cache_reads",
+    "diagnose_metadata_storm",
+    "diagnose_idle",
+    "diagnose_baseline",
+    "diagnose_catalogue",
 ];
 
 /// The kernel on which the scenarios `apps_*` trace real programs: what is emulated takes long, and
@@ -168,7 +192,11 @@ impl Cell {
             ]),
         }
         if self.part != Part::Refused && !self.has_programs() {
-            command.push("--without-apps");
+            command.extend(["--without", "apps_"]);
+        }
+        if self.part == Part::WithoutPrograms {
+            let verdicts = OF_USER_SPACE.iter();
+            command.extend(verdicts.flat_map(|name| ["--without", name]));
         }
         if self.part == Part::Subset {
             command.extend(SUBSET);

@@ -50,7 +50,7 @@ const VERSIONS: [Version; 4] = [
 ];
 
 /// The disk, and the ports that carry output and verdict. What is built in is not looked for.
-const MODULES: [&str; 7] = [
+const MODULES: [&str; 8] = [
     "virtio_pci",
     "virtio_blk",
     "virtio_console",
@@ -59,6 +59,7 @@ const MODULES: [&str; 7] = [
     // What the scenarios mount.
     "loop",
     "btrfs",
+    "raid1",
 ];
 
 /// A bootable kernel.

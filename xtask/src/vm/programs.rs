@@ -18,17 +18,21 @@ use crate::process::fresh_dir;
 use crate::workspace::display;
 
 /// What depends neither on the suite nor on the architecture; util-linux has `setpriv`.
-const PACKAGES: [&str; 14] = [
+const PACKAGES: [&str; 18] = [
+    "apt",
     "coreutils",
     "dash",
+    "dpkg",
     "findutils",
     "fio",
     "git",
     "grep",
     "jq",
     "libpython3-stdlib",
+    "plocate",
     "python3-minimal",
     "qemu-utils",
+    "rsync",
     "sqlite3",
     "strace",
     "tar",

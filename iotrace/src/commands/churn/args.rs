@@ -132,6 +132,7 @@ impl ChurnArgs {
             } else {
                 Changes::Files
             }),
+            ..What::NOTHING
         };
         let follow = !self.command.is_empty();
         self.trace

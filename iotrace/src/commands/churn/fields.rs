@@ -3,17 +3,11 @@
 use super::rows::{LifeRow, PatternRow, TickRow};
 use crate::{
     event::{FilePath, Thread},
-    output::ndjson::{Field, Slot, field},
+    output::ndjson::{Field, Slot, field, put},
 };
 
 fn path(row: &LifeRow) -> Option<&FilePath> {
     row.ended.life.path.as_ref()
-}
-
-fn put(value: Option<u64>, slot: Slot<'_>) {
-    if let Some(value) = value {
-        slot.number(value);
-    }
 }
 
 fn id(thread: Option<&Thread>, id: fn(&Thread) -> u32, slot: Slot<'_>) {

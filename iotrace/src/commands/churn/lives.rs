@@ -266,8 +266,9 @@ impl Lives {
                 let place = self.patterns.of(path.unwrap_or(b"?"));
                 let pattern = self.patterns.at(place);
                 pattern.opens += life.opens.unwrap_or(0);
-                pattern.read_bytes += life.read_bytes.unwrap_or(0);
-                pattern.write_bytes += life.write_bytes.unwrap_or(0);
+                let (read, written) = (life.read_bytes, life.write_bytes);
+                pattern.read_bytes = pattern.read_bytes.saturating_add(read.unwrap_or(0));
+                pattern.write_bytes = pattern.write_bytes.saturating_add(written.unwrap_or(0));
                 if let Some(bytes) = life.cancelled_bytes {
                     pattern.cancel(bytes);
                 }
@@ -617,7 +618,8 @@ impl Lives {
         let (Some(life), Some(bytes)) = (life, bytes) else {
             return;
         };
-        *life.cancelled_bytes.get_or_insert_default() += bytes;
+        let sum = life.cancelled_bytes.get_or_insert_default();
+        *sum = sum.saturating_add(bytes);
         if let Some(place) = life.pattern {
             self.patterns.at(place).cancel(bytes);
         }

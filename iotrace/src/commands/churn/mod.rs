@@ -19,11 +19,12 @@ use std::{
 };
 
 pub use args::{ChurnArgs, Config};
+pub use lives::Lives;
+pub use patterns::Pattern;
+
 pub use fields::{CHURN_FIELDS, LIFE_FIELDS, TICK_FIELDS};
 
 use life::Ended;
-use lives::Lives;
-use patterns::Pattern;
 use rows::{LifeRow, PatternRow, TickRow};
 
 use super::{Header, View, write_end, write_header};
@@ -214,7 +215,7 @@ impl View for Churn {
                 }
             }
             Event::Tick(tick) => self.tick(&tick, out),
-            Event::Io(_) | Event::Each(_) => {}
+            _ => {}
         }
         Ok(())
     }

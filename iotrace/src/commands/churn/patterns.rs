@@ -96,7 +96,8 @@ impl Pattern {
 
     /// Bytes were kept from being written.
     pub fn cancel(&mut self, bytes: u64) {
-        *self.cancelled_bytes.get_or_insert_default() += bytes;
+        let sum = self.cancelled_bytes.get_or_insert_default();
+        *sum = sum.saturating_add(bytes);
         self.changed = true;
     }
 
@@ -113,6 +114,18 @@ impl Pattern {
     /// The thread that ended most of them.
     pub fn deleter(&self) -> Option<&Thread> {
         self.busiest(|work| work.deleted)
+    }
+
+    /// What part of the files was made by threads of these processes, 0 to 1; of more threads than
+    /// are told apart, some stand for all.
+    pub fn created_by(&self, is_one: impl Fn(u32) -> bool) -> f64 {
+        let sum = |is_one: &dyn Fn(u32) -> bool| -> u64 {
+            let threads = self.threads.values();
+            let threads = threads.filter(|work| is_one(work.thread.pid));
+            threads.map(|work| work.created).sum()
+        };
+        let all = sum(&|_| true).max(1);
+        sum(&is_one) as f64 / all as f64
     }
 
     fn busiest(&self, files: fn(&Work) -> u64) -> Option<&Thread> {

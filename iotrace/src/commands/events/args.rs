@@ -120,6 +120,8 @@ impl EventsArgs {
             } else {
                 Changes::Files
             }),
+            syncs: true,
+            accounts: self.json(),
         };
         let follow = !self.command.is_empty();
         self.trace

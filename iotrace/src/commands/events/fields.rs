@@ -1,7 +1,7 @@
 //! NDJSON fields of `events`, beside those of `opens` and `top`.
 
 use crate::{
-    event::{Change, Changed, Each, FileId, FilePath},
+    event::{Change, Changed, Each, FileId, FilePath, Operation},
     output::ndjson::{Field, field},
 };
 
@@ -192,7 +192,7 @@ pub const CHANGE_FIELDS: &[Field<Change>] = &[
     ),
 ];
 
-/// Fields of a `read` or `write` record: one operation.
+/// Fields of a `read`, `write` or `sync` record: one operation.
 pub const EACH_FIELDS: &[Field<Each>] = &[
     field!("ts", "when it ended", |each, slot| slot.time(each.time)),
     field!(
@@ -241,8 +241,12 @@ pub const EACH_FIELDS: &[Field<Each>] = &[
         .text(each.file_type.name().as_bytes())),
     field!(
         "bytes",
-        "bytes that were moved: the result",
-        |each, slot| slot.number(each.bytes)
+        "bytes that were moved: the result; absent of a sync",
+        |each, slot| {
+            if each.operation != Operation::Sync {
+                slot.number(each.bytes);
+            }
+        }
     ),
     field!(
         "count",

@@ -9,9 +9,13 @@ use std::io;
 pub use args::{Config, EventsArgs};
 pub use fields::{CHANGE_FIELDS, EACH_FIELDS};
 
-use super::{Header, View, opens, top, write_end, write_header};
+use super::{
+    Header, View, opens, procs,
+    system::{self, DeviceRow},
+    top, write_end, write_header,
+};
 use crate::{
-    event::{Change, Counts, Each, Event, Io, Lost, Open, Tick, Time},
+    event::{Change, Counts, Device, Each, Event, Io, Lost, Open, Proc, System, Tick, Time, Work},
     output::{Output, Screen, ndjson, table::Table, units},
 };
 use rows::{COLUMNS, Row};
@@ -22,6 +26,10 @@ pub struct Events {
     screen: Screen,
     /// Of the started interval.
     ios: Vec<Io>,
+    procs: Vec<Proc>,
+    devices: Vec<Device>,
+    system: Option<System>,
+    works: Vec<Work>,
     filtered: Counts,
     opens: u64,
     changes: u64,
@@ -35,6 +43,10 @@ impl Events {
             config,
             screen,
             ios: Vec::new(),
+            procs: Vec::new(),
+            devices: Vec::new(),
+            system: None,
+            works: Vec::new(),
             filtered: Counts::default(),
             opens: 0,
             changes: 0,
@@ -83,8 +95,7 @@ impl Events {
             return;
         }
         if self.config.json {
-            let kind = if each.is_write { "write" } else { "read" };
-            ndjson::write(out.buffer(), kind, EACH_FIELDS, each);
+            ndjson::write(out.buffer(), each.operation.name(), EACH_FIELDS, each);
         } else {
             self.table().row(out.buffer(), &Row::each(each));
         }
@@ -106,6 +117,7 @@ impl Events {
             return;
         }
         let rows = ios.len() as u64;
+        self.system_records(&tick, out);
         for io in ios {
             let row = top::Row {
                 time,
@@ -123,6 +135,26 @@ impl Events {
             load: tick.load,
         };
         ndjson::write(out.buffer(), "tick", top::TICK_FIELDS, &row);
+    }
+}
+
+impl Events {
+    /// What `/proc` and `/sys` told of the interval.
+    fn system_records(&mut self, tick: &Tick, out: &mut Output) {
+        let (time, interval_ns) = (tick.time, tick.interval_ns);
+        let buffer = out.buffer();
+        for proc in self.procs.drain(..) {
+            let row = procs::Row::of(proc, time, interval_ns);
+            ndjson::write(buffer, "proc", procs::PROC_FIELDS, &row);
+        }
+        let row = |device| DeviceRow {
+            time,
+            interval_ns,
+            device,
+        };
+        let devices: Vec<_> = self.devices.drain(..).map(row).collect();
+        let works = self.works.drain(..);
+        system::write(buffer, time, &devices, self.system.take(), works);
     }
 }
 
@@ -149,6 +181,11 @@ impl View for Events {
             Event::Change(change) => self.change(change, out),
             Event::Each(each) => self.each(&each, out),
             Event::Tick(tick) => self.tick(tick, out),
+            Event::Proc(proc) if !self.config.names.admits_comm(&proc.facts.comm) => {}
+            Event::Proc(proc) => self.procs.push(proc),
+            Event::Device(device) => self.devices.push(device),
+            Event::System(system) => self.system = Some(system),
+            Event::Work(work) => self.works.push(work),
         }
         Ok(())
     }

@@ -6,7 +6,7 @@ use jiff::{Timestamp, tz::TimeZone};
 use nix::errno::Errno;
 
 use crate::{
-    event::{Change, Changed, Each, FilePath, Io, Open, Opened, Thread, Time},
+    event::{Change, Changed, Each, FilePath, Io, Open, Opened, Operation, Thread, Time},
     flags,
     output::{
         sanitize,
@@ -73,7 +73,10 @@ impl Row {
 
     /// Of a read or write.
     pub fn each(each: &Each) -> Self {
-        let mut detail = units::bytes(each.bytes);
+        let mut detail = match each.operation {
+            Operation::Read | Operation::Write => units::bytes(each.bytes),
+            Operation::Sync => String::new(),
+        };
         if let Some(size) = each.size.filter(|size| *size != each.bytes) {
             let _ = write!(detail, " of {}", units::bytes(size));
         }
@@ -86,7 +89,7 @@ impl Row {
         Self {
             time: each.time,
             thread: each.thread.clone(),
-            what: if each.is_write { "write" } else { "read" }.to_owned(),
+            what: each.operation.name().to_owned(),
             detail,
             path: each.path.as_deref().cloned(),
             from: None,

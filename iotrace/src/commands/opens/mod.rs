@@ -89,7 +89,7 @@ impl View for Opens {
                 }
                 Ok(())
             }
-            Event::Io(_) | Event::Change(_) | Event::Each(_) => Ok(()),
+            _ => Ok(()),
         }
     }
 

@@ -91,7 +91,7 @@ impl View for Top {
         match event {
             Event::Io(io) => self.fold.add(io),
             Event::Tick(tick) => self.tick(&tick, out)?,
-            Event::Open(_) | Event::Change(_) | Event::Each(_) => {}
+            _ => {}
         }
         Ok(())
     }

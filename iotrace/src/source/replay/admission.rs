@@ -1,7 +1,7 @@
 //! The filters that run in the kernel when it is traced.
 
 use crate::{
-    event::{Changed, Counts, Event, FileType, Io, Storage, Thread},
+    event::{Changed, Counts, Event, FileType, Io, Operation, Proc, Storage, Thread},
     kernel::{Request, Transfers},
 };
 
@@ -37,7 +37,10 @@ impl Admission {
             Event::Open(open) => self.admits(&open.thread).then_some(Event::Open(open)),
             Event::Each(each) => {
                 let Transfers { read, write, .. } = self.transfers;
-                let is_wanted = if each.is_write { write } else { read };
+                let is_wanted = match each.operation {
+                    Operation::Read => read,
+                    Operation::Write | Operation::Sync => write,
+                };
                 let admits = is_wanted && self.admits(&each.thread);
                 (admits && self.admits_type(Some(each.file_type))).then_some(Event::Each(each))
             }
@@ -55,7 +58,17 @@ impl Admission {
                 }
                 Some(Event::Tick(tick))
             }
+            Event::Proc(process) => self
+                .admits_process(&process)
+                .then_some(Event::Proc(process)),
+            Event::Device(_) | Event::System(_) | Event::Work(_) => Some(event),
         }
+    }
+
+    /// Whether a process is told. The kernel has no hand in that, so they are filtered live, too.
+    pub fn admits_process(&self, process: &Proc) -> bool {
+        let is = |wanted: Option<u32>, id| wanted.is_none_or(|wanted| id == Some(wanted));
+        is(self.pid, Some(process.pid)) && is(self.uid, process.facts.uid)
     }
 
     fn admits(&self, thread: &Thread) -> bool {

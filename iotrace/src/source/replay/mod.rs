@@ -3,6 +3,7 @@
 mod admission;
 mod lines;
 mod parse;
+mod survey;
 #[cfg(test)]
 mod tests;
 

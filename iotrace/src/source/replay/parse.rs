@@ -7,11 +7,12 @@ use bytes::Bytes;
 use jiff::Timestamp;
 use serde::Deserialize;
 
+use super::survey;
 use crate::{
     commands::{Header, SCHEMA},
     event::{
         Change, Changed, Counts, Door, Each, Event, FileId, FilePath, FileType, Io, Load, Lost,
-        Open, Opened, Storage, Thread, Tick, Time,
+        Open, Opened, Operation, Storage, Thread, Tick, Time,
     },
     flags,
     kernel::Way,
@@ -31,7 +32,7 @@ pub enum Record {
 }
 
 /// A text with, where it is not UTF-8, its bytes in Base64.
-type Text<'a> = Option<Cow<'a, str>>;
+pub(super) type Text<'a> = Option<Cow<'a, str>>;
 
 #[derive(Deserialize)]
 #[serde(expecting = "an object")]
@@ -43,18 +44,31 @@ struct Kind<'a> {
 /// Parses a line; fails with what is wrong with it.
 pub fn record(line: &[u8]) -> Result<Record, String> {
     let kind: Kind<'_> = json(line)?;
-    let event = match &*kind.kind {
+    let event_of_line = match &*kind.kind {
         "header" => return Ok(Record::Header(Box::new(header(json(line)?)?))),
         "end" => return Ok(Record::End),
         "io" => Event::Io(io(json(line)?)?),
         "open" => Event::Open(open(json(line)?)?),
-        "read" => Event::Each(each(false, json(line)?)?),
-        "write" => Event::Each(each(true, json(line)?)?),
         "tick" => Event::Tick(tick(json(line)?)?),
+        "proc" => {
+            return Ok(
+                survey::proc(json(line)?)?.map_or(Record::Other, |proc| event(Event::Proc(proc)))
+            );
+        }
+        "device" => Event::Device(survey::device(json(line)?)?),
+        "system" => Event::System(survey::system(json(line)?)),
+        "work" => Event::Work(survey::work(json(line)?)?),
         kind if Changed::NAMES.contains(&kind) => Event::Change(change(kind, json(line)?)?),
-        _ => return Ok(Record::Other),
+        kind => match Operation::from_name(kind) {
+            Some(operation) => Event::Each(each(operation, json(line)?)?),
+            None => return Ok(Record::Other),
+        },
     };
-    Ok(Record::Event(Box::new(event)))
+    Ok(event(event_of_line))
+}
+
+fn event(event: Event) -> Record {
+    Record::Event(Box::new(event))
 }
 
 fn json<'a, T: Deserialize<'a>>(line: &'a [u8]) -> Result<T, String> {
@@ -180,6 +194,8 @@ struct EachFields<'a> {
     path: PathFields<'a>,
     #[serde(flatten, borrow)]
     file: FileFields<'a>,
+    /// Of a sync there are none.
+    #[serde(default)]
     bytes: u64,
     count: Option<u64>,
     offset_bytes: Option<u64>,
@@ -187,7 +203,7 @@ struct EachFields<'a> {
     latency_ns: Option<u64>,
 }
 
-fn each(is_write: bool, fields: EachFields<'_>) -> Result<Each, String> {
+fn each(operation: Operation, fields: EachFields<'_>) -> Result<Each, String> {
     let (file, file_type) = file(&fields.file)?;
     Ok(Each {
         time: time(fields.ts)?,
@@ -195,7 +211,7 @@ fn each(is_write: bool, fields: EachFields<'_>) -> Result<Each, String> {
         file: file.ok_or("an operation without a file")?,
         file_type: file_type.ok_or("an operation without file_type")?,
         path: path(&fields.path)?.map(Arc::new),
-        is_write,
+        operation,
         bytes: fields.bytes,
         count: fields.count.unwrap_or(1),
         offset: fields.offset_bytes,
@@ -359,12 +375,12 @@ fn tick(fields: TickFields) -> Result<Tick, String> {
     })
 }
 
-fn time(timestamp: Timestamp) -> Result<Time, String> {
+pub(super) fn time(timestamp: Timestamp) -> Result<Time, String> {
     let ns = u64::try_from(timestamp.as_nanosecond());
     ns.map(Time).map_err(|_| "a time before 1970".to_owned())
 }
 
-fn text(text: &str, encoded: Option<&str>) -> Result<Bytes, String> {
+pub(super) fn text(text: &str, encoded: Option<&str>) -> Result<Bytes, String> {
     match encoded {
         Some(encoded) => STANDARD
             .decode(encoded)

@@ -11,8 +11,9 @@ use crate::{
         events::{Config, Events},
     },
     event::{
-        Change, Changed, Counts, Door, Each, FileId, FilePath, FileType, Io, Load, Open, Opened,
-        Storage, Thread, Tick, Time,
+        Accounts, Change, Changed, Container, Counts, Device, DeviceKind, DeviceWork, Door, Each,
+        Facts, FileId, FilePath, FileType, Io, Load, Open, Opened, Operation, Proc, Storage,
+        System, Thread, Tick, Time, Usage, Work, WorkKind,
     },
     filter::NameFilter,
     kernel::{Opens, OwnTraffic, Request, Transfers, Way, What},
@@ -32,7 +33,7 @@ fn request() -> Request {
                 each: true,
             }),
             opens: Some(Opens::All),
-            changes: None,
+            ..What::NOTHING
         },
         pid: None,
         tid: None,
@@ -239,6 +240,18 @@ fn compressed_recordings_are_known_by_their_bytes() {
 }
 
 #[test]
+fn sums_of_processes_can_not_be_taken_apart() {
+    let text = recorded(&[io(1, 1, 0), tick(1, 0)]);
+    let text = text.replacen(
+        "{\"type\":\"io\"",
+        "{\"type\":\"proc\",\"ts\":1,\"group\":\"root\",\"disk_read_bytes\":1}\n{\"type\":\"io\"",
+        1,
+    );
+    let (_, events) = replay(text.as_bytes(), &request());
+    assert_eq!((events.len(), damaged(&events)), (2, 0));
+}
+
+#[test]
 fn filters_of_the_kernel_run_here_too_and_sums_follow() {
     let text = recorded(&[io(1, 1, 2), io(2, 4, 8), tick(5, 10)]);
     let only = |request: Request| {
@@ -384,15 +397,116 @@ prop_compose! {
 prop_compose! {
     fn any_each()(
         time in any_time(), thread in any_thread(), path in prop::option::of(any_path()),
-        file in any_file(), is_write: bool, bytes: u64, count in 1..9u64,
+        file in any_file(), operation in 0..3usize, bytes: u64, count in 1..9u64,
         offset in prop::option::of(any::<u64>()), size in prop::option::of(any::<u64>()),
         latency_ns in prop::option::of(any::<u64>()),
     ) -> Event {
         Event::Each(Each {
             time, thread, file, file_type: FileType::Block,
             path: path.map(|path| Arc::new(FilePath { claimed: false, ..path })),
-            is_write, bytes, count, offset, size, latency_ns,
+            operation: Operation::ALL[operation],
+            bytes: if operation == 2 { 0 } else { bytes },
+            count, offset, size, latency_ns,
         })
+    }
+}
+
+prop_compose! {
+    fn any_usage()(numbers: [u64; 7]) -> Usage {
+        let [disk_read_bytes, disk_write_bytes, cancelled_write_bytes, read_syscalls,
+            write_syscalls, read_call_bytes, write_call_bytes] = numbers;
+        Usage {
+            disk_read_bytes, disk_write_bytes, cancelled_write_bytes, read_syscalls,
+            write_syscalls, read_call_bytes, write_call_bytes,
+        }
+    }
+}
+
+prop_compose! {
+    fn any_container()(
+        runtime in "[a-z]{1,9}", id in ".{1,12}", pod in prop::option::of(".{1,9}"),
+    ) -> Container {
+        Container { runtime, id, pod }
+    }
+}
+
+prop_compose! {
+    fn any_facts()(
+        ids in prop::option::of(any::<(u32, u32)>()), comm: [u8; 15],
+        command in prop::option::of(prop::collection::vec(any::<u8>(), 1..40)),
+        exe in prop::option::of("/.{0,20}"), started in prop::option::of(any_time()),
+        kernel: bool, unit in prop::option::of(".{1,20}"),
+        container in prop::option::of(any_container()),
+    ) -> Facts {
+        Facts {
+            ppid: ids.map(|ids| ids.0), uid: ids.map(|ids| ids.1),
+            comm: Bytes::copy_from_slice(&comm), command: command.map(Bytes::from),
+            exe: exe.map(Bytes::from), started, kernel, unit, container,
+        }
+    }
+}
+
+prop_compose! {
+    fn any_proc()(
+        pid: u32, tid in prop::option::of(any::<u32>()), facts in any_facts(),
+        accounts in prop::option::of((any_usage(), any_usage())),
+        io_wait_ns in prop::option::of(any::<(u64, u64)>()),
+        threads in prop::option::of(any::<u32>()), ended: bool,
+    ) -> Event {
+        let accounts = accounts.map(|(interval, total)| Accounts { interval, total });
+        Event::Proc(Proc { pid, tid, facts: Arc::new(facts), accounts, io_wait_ns, threads, ended })
+    }
+}
+
+prop_compose! {
+    fn any_device()(
+        name in ".{1,9}", number in prop::option::of(any::<(u32, u32)>()), kind in 0..8usize,
+        label in prop::option::of(".{1,9}"), below in prop::collection::vec(".{1,9}", 0..3),
+        numbers: [u64; 9],
+    ) -> Event {
+        let kinds = [
+            DeviceKind::Disk, DeviceKind::Partition, DeviceKind::Raid, DeviceKind::Mapper,
+            DeviceKind::Loop, DeviceKind::Zvol, DeviceKind::Pool, DeviceKind::Memory,
+        ];
+        let [reads, writes, flushes, read_bytes, write_bytes, read_ns, write_ns, busy_ns, queue_ns]
+            = numbers;
+        Event::Device(Device {
+            name, number, kind: kinds[kind], label, below,
+            work: DeviceWork {
+                reads, writes, flushes, read_bytes, write_bytes, read_ns, write_ns, busy_ns,
+                queue_ns,
+            },
+        })
+    }
+}
+
+/// Shares are told with four digits.
+fn any_share() -> impl Strategy<Value = f64> {
+    (0..=16u8).prop_map(|part| f64::from(part) / 16.0)
+}
+
+prop_compose! {
+    fn any_system()(
+        io in prop::option::of((any_share(), any_share())),
+        memory_some in prop::option::of(any_share()),
+        iowait in prop::collection::vec(any_share(), 0..4),
+        bytes in prop::option::of(any::<(u64, u64, u64, u64)>()),
+    ) -> Event {
+        Event::System(System {
+            io_some: io.map(|io| io.0), io_full: io.map(|io| io.1), memory_some, iowait,
+            swap_in_bytes: bytes.map(|bytes| bytes.0), swap_out_bytes: bytes.map(|bytes| bytes.1),
+            dirty_bytes: bytes.map(|bytes| bytes.2), writeback_bytes: bytes.map(|bytes| bytes.3),
+        })
+    }
+}
+
+prop_compose! {
+    fn any_work()(
+        kind in 0..4usize, name in ".{1,20}", state in ".{1,9}",
+        done in prop::option::of(any_share()), pid in prop::option::of(any::<u32>()),
+    ) -> Event {
+        let kind = [WorkKind::Md, WorkKind::Btrfs, WorkKind::Zfs, WorkKind::Lock][kind];
+        Event::Work(Work { kind, name, state, done, pid })
     }
 }
 
@@ -416,14 +530,19 @@ prop_compose! {
 }
 
 proptest! {
-    /// Records of opens and changes come before the sums of their interval.
+    /// Records of opens and changes come before the sums of their interval, and what the system told.
     #[test]
     fn whatever_is_recorded_comes_back(
         told in prop::collection::vec(prop_oneof![any_open(), any_change(), any_each()], 0..4),
+        procs in prop::collection::vec(any_proc(), 0..3),
+        devices in prop::collection::vec(any_device(), 0..3),
+        system in prop::option::of(any_system()),
+        works in prop::collection::vec(any_work(), 0..3),
         ios in prop::collection::vec(any_io(), 0..4),
         tick in any_tick(),
     ) {
-        let events = [told, ios, vec![tick]].concat();
+        let system = system.into_iter().collect();
+        let events = [told, procs, devices, system, works, ios, vec![tick]].concat();
         let (header, replayed) = replay(recorded(&events).as_bytes(), &request());
         prop_assert_eq!(header.unseen, [Way::Ends, Way::Aio]);
         // Without operations there was nothing to leave out.

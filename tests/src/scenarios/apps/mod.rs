@@ -4,6 +4,7 @@
 pub mod churn;
 pub mod copies;
 pub mod databases;
+pub mod diagnose;
 pub mod fio;
 mod fio_engines;
 pub mod fio_mapped;

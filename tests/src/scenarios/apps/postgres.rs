@@ -13,17 +13,17 @@ use crate::harness::{Context, Process, Skip, WORK, plain};
 use crate::machine;
 
 /// It does not run as root. This is `nobody`.
-const UID: u32 = 65534;
+pub const UID: u32 = 65534;
 
 /// `$1` has the programs, `$2` libraries that are missing, `$3` is the directory.
-const ENVIRONMENT: &str = r#"
+pub const ENVIRONMENT: &str = r#"
 set -e
 export PATH="$1:$PATH" LD_LIBRARY_PATH="$2" PGHOST="$3" PGUSER=postgres LC_ALL=C TZ=UTC
 cd "$3"
 "#;
 
 /// The server has little memory, so that it must write and read again.
-const CLUSTER: &str = r#"
+pub const CLUSTER: &str = r#"
 initdb --pgdata=data --username=postgres --auth=trust --no-locale --encoding=UTF8 --wal-segsize=1
 cat >> data/postgresql.conf <<END
 listen_addresses = ''
@@ -104,7 +104,7 @@ pub fn run(context: &Context) -> Result<()> {
 }
 
 /// What stands before the arguments of a shell that is the user of the server.
-fn user() -> Result<Vec<String>> {
+pub fn user() -> Result<Vec<String>> {
     let (unshare, setpriv) = (program("unshare")?, program("setpriv")?);
     let (uid, gid) = (format!("--reuid={UID}"), format!("--regid={UID}"));
     let shell = program("sh")?;
@@ -124,15 +124,15 @@ fn user() -> Result<Vec<String>> {
 }
 
 /// Where PostgreSQL is.
-struct Packages {
-    root: PathBuf,
+pub struct Packages {
+    pub root: PathBuf,
     is_mounted: bool,
 }
 
 impl Packages {
     /// Below the option's directory, which another user may not reach: so it is put where the
     /// scenario's files are. Nobody writes there.
-    fn find(context: &Context) -> Result<Self> {
+    pub fn find(context: &Context) -> Result<Self> {
         let Some(unpacked) = &context.apps().postgres else {
             return Ok(Self {
                 root: "/".into(),
@@ -153,7 +153,7 @@ impl Packages {
     }
 
     /// The directory of its programs, which has the version in its name.
-    fn programs(&self) -> Result<PathBuf> {
+    pub fn programs(&self) -> Result<PathBuf> {
         let versions = fs::read_dir(self.root.join("usr/lib/postgresql"));
         let programs = versions.into_iter().flatten().flatten();
         let mut programs = programs.map(|version| version.path().join("bin"));

@@ -6,7 +6,7 @@
 
 mod aio;
 mod aio_queue;
-mod aligned;
+pub mod aligned;
 pub mod cached;
 mod calls;
 mod copies;

@@ -1,0 +1,52 @@
+//! Names of users.
+
+use std::{collections::HashMap, fs, path::Path};
+
+/// The names in a file such as `/etc/passwd`. (Not by the C library, which may ask a network, and
+/// which a static program does not have whole.)
+#[derive(Clone, Debug, Default)]
+pub struct Users(HashMap<u32, String>);
+
+impl Users {
+    /// Reads them; none where they can not be read.
+    pub fn read(passwd: &Path) -> Self {
+        let text = fs::read(passwd).unwrap_or_default();
+        let text = String::from_utf8_lossy(&text);
+        let user = |line: &str| {
+            let mut fields = line.split(':');
+            let (name, _, uid) = (fields.next()?, fields.next()?, fields.next()?);
+            Some((uid.parse().ok()?, name.to_owned()))
+        };
+        let mut users = HashMap::new();
+        for (uid, name) in text.lines().filter_map(user) {
+            // Of several names the first one is meant (getpwuid(3)).
+            users.entry(uid).or_insert(name);
+        }
+        Self(users)
+    }
+
+    /// Name of a user.
+    pub fn name(&self, uid: u32) -> Option<&str> {
+        self.0.get(&uid).map(String::as_str)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_name_of_a_user_is_told() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let path = dir.path().join("passwd");
+        fs::write(
+            &path,
+            "root:x:0:0::/:/bin/sh\ntoor:x:0:0::/:/bin/sh\n#\n::\na:b:c\n",
+        )
+        .expect("a file");
+        let users = Users::read(&path);
+        assert_eq!(users.name(0), Some("root"));
+        assert_eq!(users.name(1), None);
+        assert_eq!(Users::read(Path::new("/nonexistent")).name(0), None);
+    }
+}
