@@ -7,7 +7,8 @@ use std::iter;
 /// What was done up to a moment.
 pub struct Others {
     processes: BTreeMap<u32, Account>,
-    written_by_disks: u64,
+    /// Bytes that disks read, and wrote.
+    of_disks: [u64; 2],
 }
 
 impl Others {
@@ -15,7 +16,7 @@ impl Others {
     pub fn now() -> Self {
         Self {
             processes: accounts(),
-            written_by_disks: written_by_disks(),
+            of_disks: of_disks(),
         }
     }
 
@@ -33,11 +34,12 @@ impl Others {
                 *sum += now.saturating_sub(earlier);
             }
         }
-        let written = now.written_by_disks - self.written_by_disks;
-        // What became dirty before is written now. File systems write more than they are told to.
-        let late = written.saturating_sub(5 * ours[1]);
+        let [read, written] = [0, 1].map(|at| now.of_disks[at] - self.of_disks[at]);
+        // Processes that have ended have no account any more, and what became dirty before is
+        // written now. File systems write more than they are told to.
+        let more = read.saturating_sub(ours[0]) + written.saturating_sub(5 * ours[1]);
         let others: u64 = others.iter().sum();
-        (ours.iter().sum(), others.max(late))
+        (ours.iter().sum(), others.max(more))
     }
 }
 
@@ -67,15 +69,21 @@ fn accounts() -> BTreeMap<u32, Account> {
     ids.filter_map(of).collect()
 }
 
-/// Bytes that were written to all disks so far.
-fn written_by_disks() -> u64 {
+/// Bytes that all disks read and wrote so far.
+fn of_disks() -> [u64; 2] {
     let disks = fs::read_dir("/sys/block").into_iter().flatten().flatten();
     let disks = disks.map(|disk| disk.path());
     // Others lie on these.
     let disks = disks.filter(|disk| disk.join("device").exists());
-    let sectors = disks.filter_map(|disk| {
-        let stat = fs::read_to_string(disk.join("stat")).ok()?;
-        stat.split_whitespace().nth(6)?.parse::<u64>().ok()
-    });
-    sectors.sum::<u64>() * 512
+    let mut sums = [0; 2];
+    for disk in disks {
+        let stat = fs::read_to_string(disk.join("stat")).unwrap_or_default();
+        let numbers = stat.split_whitespace().map(|number| number.parse::<u64>());
+        let numbers: Vec<u64> = numbers.map(Result::unwrap_or_default).collect();
+        // Sectors of 512 bytes (Documentation/block/stat.rst).
+        for (sum, at) in sums.iter_mut().zip([2, 6]) {
+            *sum += numbers.get(at).copied().unwrap_or(0) * 512;
+        }
+    }
+    sums
 }
