@@ -69,7 +69,8 @@ fn of_parent(context: &Context) -> Result<()> {
     let mut parent = parent(context)?;
     let pid = parent.pid();
     let id = pid.to_string();
-    let options = ["--pid", &id, "0.3"];
+    // All: it may end without having done anything since the look before.
+    let options = ["--all", "--pid", &id, "0.3"];
     let tracer = Tracer::start(context, "procs", &options, Procs::default())?;
     parent.go()?;
     let _: DiskReport = parent.finish()?;

@@ -56,7 +56,8 @@ fn watch(context: &Context, options: &[&str]) -> Result<(DiskReport, Procs)> {
     let dir = context.make_dir("disk")?;
     let words = [&["disk", "--dir", plain(&dir)?], options].concat();
     let mut workload = Workload::start(context, &words)?;
-    let tracer = Tracer::start(context, "procs", &["0.3"], Procs::of_all())?;
+    // All: it may end without having done anything since the look before.
+    let tracer = Tracer::start(context, "procs", &["--all", "0.3"], Procs::of_all())?;
     workload.go()?;
     let report: DiskReport = workload.finish()?;
     let (seen, _) = tracer.stop()?;
