@@ -152,8 +152,8 @@ impl<'a> Trace<'a> {
         let host = Host::new("/proc");
         match (attached, survey) {
             (Some(attached), survey) => {
-                self.tell_set_up(&attached, &header.unseen, started);
                 let source = Live::new(attached, &self.request, host, self.pace, survey)?;
+                self.tell_set_up(source.attached(), &header.unseen, started);
                 self.follow(source, &header, stop, view).await
             }
             (None, Some(survey)) => {

@@ -54,7 +54,7 @@ pub struct Live {
     began: Instant,
     next_tick: Instant,
     /// Detaches when dropped; after everything that reads from it.
-    _attached: Attached,
+    attached: Attached,
 }
 
 impl Live {
@@ -71,7 +71,7 @@ impl Live {
         // dropped, and with it the registration.
         let ring = unsafe { AsyncFd::register_with_interest(ring, Interest::READABLE) };
         let now = Instant::now();
-        Ok(Self {
+        let mut live = Self {
             ring: ring.map_err(|error| wait_error(error.into()))?,
             counters: Counters::new(&mut attached)?,
             names: Names::default(),
@@ -89,8 +89,29 @@ impl Live {
             due: None,
             began: now,
             next_tick: now + pace.tick,
-            _attached: attached,
-        })
+            attached,
+        };
+        live.begin()?;
+        Ok(live)
+    }
+
+    /// Begins the first interval for all programs at once. They attached one after the other, so
+    /// that the first ones have seen more than the last.
+    fn begin(&mut self) -> Result<(), Failure> {
+        if self.counting {
+            self.counters.take()?;
+        }
+        // Names and ends of threads are kept.
+        self.drain_all(&mut Vec::new());
+        self.nameless.clear();
+        self.began = Instant::now();
+        self.next_tick = self.began + self.pace.tick;
+        Ok(())
+    }
+
+    /// The programs that it reads from.
+    pub fn attached(&self) -> &Attached {
+        &self.attached
     }
 
     fn drain(&mut self, limit: usize, events: &mut Vec<Event>) {
