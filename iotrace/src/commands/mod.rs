@@ -6,6 +6,7 @@ pub mod common;
 pub mod diagnose;
 pub mod doctor;
 pub mod events;
+mod headline;
 pub mod opens;
 pub mod procs;
 pub mod system;

@@ -2,11 +2,9 @@
 
 use std::fmt::Write as _;
 
-use jiff::{Timestamp, tz::TimeZone};
-
 use super::rows::TickRow;
 use crate::{
-    commands::system::DeviceRow,
+    commands::{headline, system::DeviceRow},
     event::{DeviceWork, System, Tick},
     output::{sanitize, units},
 };
@@ -23,15 +21,8 @@ pub fn headlines(
     disks: &[&DeviceRow],
     width: Option<usize>,
 ) -> String {
-    let time = Timestamp::from_nanosecond(i128::from(tick.time.0)).unwrap_or_default();
-    let time = time.to_zoned(TimeZone::system());
-    let mut machine = time.strftime("%H:%M:%S").to_string();
-    if let Some(load) = &tick.load {
-        let _ = write!(machine, " loadavg: {}", load.average.escape_default());
-        if let Some(iowait) = load.iowait {
-            let _ = write!(machine, " iowait: {:.1}%", iowait * 100.0);
-        }
-    }
+    let mut machine = headline::machine(tick.time, tick.load.as_ref());
+    // Writing to a string does not fail.
     if let Some(some) = system.and_then(|system| system.io_some) {
         let _ = write!(machine, " I/O pressure: {:.0}%", some * 100.0);
     }

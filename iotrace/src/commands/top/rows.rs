@@ -3,10 +3,10 @@
 use std::{fmt::Write as _, sync::Arc};
 
 use bytes::Bytes;
-use jiff::{Timestamp, tz::TimeZone};
 
 use super::args::{By, Config};
 use crate::{
+    commands::headline,
     event::{Counts, FileId, FilePath, FileType, Io, Load, Lost, Time},
     output::{
         sanitize,
@@ -86,16 +86,7 @@ pub struct TickRow {
 /// `12:00:01 loadavg: 0.42 0.30 0.25 1/134 971 iowait: 3.1% reads: 12 (4.5 MiB) ...`,
 /// in two lines where one is too narrow.
 pub fn headlines(tick: &TickRow, width: Option<usize>) -> String {
-    let time = Timestamp::from_nanosecond(i128::from(tick.time.0)).unwrap_or_default();
-    let time = time.to_zoned(TimeZone::system());
-    let mut machine = time.strftime("%H:%M:%S").to_string();
-    // Writing to a string does not fail.
-    if let Some(load) = &tick.load {
-        let _ = write!(machine, " loadavg: {}", load.average.escape_default());
-        if let Some(iowait) = load.iowait {
-            let _ = write!(machine, " iowait: {:.1}%", iowait * 100.0);
-        }
-    }
+    let machine = headline::machine(tick.time, tick.load.as_ref());
     let mut sums = format!(
         "reads: {} ({}) writes: {} ({})",
         tick.total.reads,
@@ -104,6 +95,7 @@ pub fn headlines(tick: &TickRow, width: Option<usize>) -> String {
         units::bytes(tick.total.write_bytes),
     );
     if tick.overflow.is_any() {
+        // Writing to a string does not fail.
         let _ = write!(
             sums,
             " without a row: {} ({})",

@@ -64,6 +64,25 @@ fn watch(context: &Context, options: &[&str]) -> Result<(DiskReport, Procs)> {
     Ok((report, seen))
 }
 
+/// The same, of nothing but this process.
+fn watch_pid(
+    context: &Context,
+    work: &[&str],
+    options: &[&str],
+    interval: &str,
+) -> Result<(DiskReport, Procs)> {
+    let dir = context.make_dir("disk")?;
+    let words = [&["disk", "--dir", plain(&dir)?], work].concat();
+    let mut workload = Workload::start(context, &words)?;
+    let id = workload.pid().to_string();
+    let options = [options, &["--pid", &id, interval]].concat();
+    let tracer = Tracer::start(context, "procs", &options, Procs::default())?;
+    workload.go()?;
+    let report = workload.finish()?;
+    let (seen, _) = tracer.stop()?;
+    Ok((report, seen))
+}
+
 fn is_of(row: &Proc, report: &DiskReport) -> bool {
     row.pid == Some(report.pid)
 }
@@ -171,16 +190,8 @@ fn threads(context: &Context) -> Result<()> {
 }
 
 fn one_thread(context: &Context) -> Result<()> {
-    let dir = context.make_dir("disk")?;
-    let words = ["disk", "--dir", plain(&dir)?, "--write", "8"];
-    let mut workload = Workload::start(context, &words)?;
-    let pid = workload.pid();
-    let id = pid.to_string();
-    let options = ["-t", "--pid", &id, "0.3"];
-    let tracer = Tracer::start(context, "procs", &options, Procs::default())?;
-    workload.go()?;
-    let _: DiskReport = workload.finish()?;
-    let (seen, _) = tracer.stop()?;
+    let (report, seen) = watch_pid(context, &["--write", "8"], &["-t"], "0.3")?;
+    let pid = report.pid;
     about(seen.sum(|row| row.tid == Some(pid)).disk_write_bytes, 8)?;
     let others = seen.rows.iter().find(|row| row.tid != Some(pid));
     ensure!(others.is_none(), "not its thread: {others:?}");
@@ -192,16 +203,8 @@ fn one_thread(context: &Context) -> Result<()> {
 }
 
 fn end_together(context: &Context) -> Result<()> {
-    let dir = context.make_dir("disk")?;
-    let words = ["disk", "--dir", plain(&dir)?, "--ending", "8"];
-    let mut workload = Workload::start(context, &words)?;
-    let id = workload.pid().to_string();
     // Longer than it lives, so that all is told at its end.
-    let options = ["--pid", &id, "5"];
-    let tracer = Tracer::start(context, "procs", &options, Procs::default())?;
-    workload.go()?;
-    let report: DiskReport = workload.finish()?;
-    let (seen, _) = tracer.stop()?;
+    let (report, seen) = watch_pid(context, &["--ending", "8"], &[], "5")?;
     about(seen.sum(|row| is_of(row, &report)).disk_write_bytes, 8)?;
     let ended = seen
         .rows

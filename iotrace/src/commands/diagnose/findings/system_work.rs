@@ -35,15 +35,7 @@ fn finding(work: &Running, weight: f64) -> Option<Finding> {
     })
 }
 
-/// The process that does most of it, and how many others there are.
-fn who(work: &Running, process: &Process) -> String {
-    let all = work.members.iter().chain(&work.through);
-    match all.filter(|process| process.gross_bytes() > 0).count() {
-        0 | 1 => process.title(),
-        many => format!("{} and {} more", process.title(), many - 1),
-    }
-}
-
+/// The process that does most of it, for all that do some.
 fn culprit(work: &Running, process: &Process, share: f64) -> Culprit {
     let all = work.members.iter().chain(&work.through);
     let active = all.filter(|process| process.gross_bytes() > 0).count();
@@ -53,20 +45,29 @@ fn culprit(work: &Running, process: &Process, share: f64) -> Culprit {
     }
 }
 
+/// The process, and how many others there are.
+fn who(culprit: &Culprit, process: &Process) -> String {
+    match culprit.processes {
+        1 => process.title(),
+        many => format!("{} and {} more", process.title(), many - 1),
+    }
+}
+
 fn by_itself(picture: &Picture, work: &Running) -> Option<Finding> {
     let share = picture.share_of_work(work);
     let process = work.busiest()?;
     let mut finding = finding(work, share)?;
+    let culprit = culprit(work, process, share);
     finding.sentence = format!(
         "{}: {}: {} read and {} written, {} of all disk I/O.",
         capital(&work.entry.title),
-        who(work, process),
+        who(&culprit, process),
         rate(picture, work.usage.disk_read_bytes),
         rate(picture, work.usage.disk_write_bytes),
         percent(share)
     );
     finding.evidence.push(accounts(picture, process));
-    finding.culprit = Some(culprit(work, process, share));
+    finding.culprit = Some(culprit);
     Some(finding)
 }
 
@@ -78,6 +79,7 @@ fn through_others(picture: &Picture, work: &Running) -> Option<Finding> {
         return by_itself(picture, work);
     }
     let mut finding = finding(work, share)?;
+    let culprit = culprit(work, process, share);
     let guest = process.guest();
     let id = guest.as_ref().and_then(|guest| guest.id.as_ref());
     let (what, rest) = match id {
@@ -98,7 +100,7 @@ fn through_others(picture: &Picture, work: &Running) -> Option<Finding> {
     finding.sentence = format!(
         "{} through {}: {} read and {} written, {} of all disk I/O.{rest}",
         capital(&what),
-        who(work, process),
+        who(&culprit, process),
         rate(picture, work.usage.disk_read_bytes),
         rate(picture, work.usage.disk_write_bytes),
         percent(share)
@@ -109,7 +111,7 @@ fn through_others(picture: &Picture, work: &Running) -> Option<Finding> {
         finding.files = guest.disks.into_iter().map(Bytes::from).collect();
     }
     finding.evidence.push(accounts(picture, process));
-    finding.culprit = Some(culprit(work, process, share));
+    finding.culprit = Some(culprit);
     Some(finding)
 }
 

@@ -397,18 +397,20 @@ fn a_file_that_is_written_anew_again_and_again() {
     assert_eq!(renewed(9).cause, "process");
 }
 
+/// Process 10 gives its `n`th new file the name `to`.
+fn renamed(n: u64, from: &str, to: &str) -> Event {
+    let what = Changed::Rename {
+        from: Some(path(from)),
+        other: None,
+        exchange: false,
+    };
+    change(10, n, what, 100 + n, Some(to))
+}
+
 #[test]
 fn a_file_that_is_replaced_again_and_again() {
-    let renamed = |n: u64| {
-        let from = Some(path("/srv/state.new"));
-        let what = Changed::Rename {
-            from,
-            other: None,
-            exchange: false,
-        };
-        change(10, n, what, 100 + n, Some("/srv/state"))
-    };
-    let events = (0..20).map(renamed).chain([
+    let events = (0..20).map(|n| renamed(n, "/srv/state.new", "/srv/state"));
+    let events = events.chain([
         disk(0, 20 * MIB),
         proc(10, "app", 0, 20 * MIB),
         io(10, 1, "/srv/state.new", (0, 0), (20, 20 * MIB)),
@@ -419,16 +421,8 @@ fn a_file_that_is_replaced_again_and_again() {
 /// What else it writes is not the file that it replaces.
 #[test]
 fn a_small_file_that_is_replaced_often_is_not_all_that_is_written() {
-    let renamed = (0..20).map(|n| {
-        let from = Some(path("/srv/CURRENT.new"));
-        let what = Changed::Rename {
-            from,
-            other: None,
-            exchange: false,
-        };
-        change(10, n, what, 100 + n, Some("/srv/CURRENT"))
-    });
-    let events = renamed.chain([
+    let events = (0..20).map(|n| renamed(n, "/srv/CURRENT.new", "/srv/CURRENT"));
+    let events = events.chain([
         disk(0, 200 * MIB),
         proc(10, "app", 0, 200 * MIB),
         io(10, 1, "/srv/CURRENT.new", (0, 0), (20, 20 * KIB)),
@@ -443,12 +437,7 @@ fn what_was_written_under_another_name_is_the_files() {
     for n in 0..20 {
         let from = format!("/srv/tmp{n}");
         events.push(io(10, 100 + n, &from, (0, 0), (1, MIB)));
-        let what = Changed::Rename {
-            from: Some(path(&from)),
-            other: None,
-            exchange: false,
-        };
-        events.push(change(10, n, what, 100 + n, Some("/srv/state")));
+        events.push(renamed(n, &from, "/srv/state"));
     }
     events.push(disk(0, 20 * MIB));
     events.push(proc(10, "app", 0, 20 * MIB));
