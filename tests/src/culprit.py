@@ -30,7 +30,7 @@ def churn(directory):
         while True:
             request = os.path.join(directory, str(uuid.uuid4()))
             os.mkdir(request)
-            names = [os.path.join(request, f"{index}.txt") for index in range(200)]
+            names = [os.path.join(request, f"{index}.txt") for index in range(50)]
             for name in names:
                 with open(name, "wb") as file:
                     file.write(b"x" * 40000)

@@ -138,8 +138,13 @@ impl Verdict {
 /// How often it is tried again while others use the disks too.
 const RUNS: u32 = 4;
 
-/// Judges a verdict while these programs run, with all that they start. When it fails though others did more than a fifth
-/// of what these did, or more than 300 KiB/s, it proves nothing.
+/// KiB of others in a second that may not change what is said of the programs, and that may: as much
+/// as the one moves that is to be cleared, of which nothing is said beside many that do more.
+const LITTLE: u64 = 300;
+const MUCH: u64 = 1024;
+
+/// Judges a verdict while these programs run, with all that they start. When it fails though others
+/// did more than a fifth of what these did, and not little, or much, it proves nothing.
 pub fn judge(
     context: &Context,
     own: &[u32],
@@ -152,7 +157,8 @@ pub fn judge(
         let verdict = diagnose(context, options)?;
         let (ours, others) = before.since(own);
         let outcome = check(&verdict);
-        let allowed = (ours / 5).max(verdict.interval_ns / 1_000_000_000 * (300 << 10));
+        let kib = (verdict.interval_ns / 1_000_000_000) << 10;
+        let allowed = (ours / 5).clamp(LITTLE * kib, MUCH * kib);
         if outcome.is_ok() || others <= allowed {
             return outcome;
         }
