@@ -22,9 +22,12 @@ pub struct Losses {
     or_left_out: bool,
 }
 
-/// Causes by which operations are missed where the kernel preempts programs. Where it does not,
-/// interrupts are left, in which AIO requests end: `aio_done` does not run while it runs already.
-const LEFT_OUT: [&str; 2] = ["recursion", "return_missed"];
+/// Causes by which operations are missed where the kernel preempts programs.
+const LEFT_OUT: [&str; 2] = [NOT_RUN, "return_missed"];
+
+/// The cause that is left where the kernel does not: AIO requests end in interrupts, and `aio_done`
+/// does not run while it runs already.
+const NOT_RUN: &str = "recursion";
 
 /// The cause by which iotrace tells of kprobes that were left out in interrupts, because another
 /// one ran on that CPU. The kernel counts them from 6.7 on, whatever it preempts.
@@ -93,7 +96,8 @@ impl Losses {
             unexpected.retain(|(cause, _)| !LEFT_OUT.contains(&cause.as_str()));
         }
         let left_out = |(cause, _): &(&String, &u64)| {
-            *cause == IN_INTERRUPTS || LEFT_OUT.contains(&cause.as_str())
+            [IN_INTERRUPTS, NOT_RUN].contains(&cause.as_str())
+                || machine::preempts_programs() && LEFT_OUT.contains(&cause.as_str())
         };
         if !unexpected.is_empty() && unexpected.iter().all(left_out) {
             return Err(LeftOut(unexpected.iter().map(|(_, count)| **count).sum()).into());
