@@ -19,15 +19,14 @@ pub struct Control {
     pub pad: u32,
 }
 
-/// What a row counts, and who writes to it.
+/// What a row counts.
 #[repr(u32)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RowKind {
-    /// Operations that end in the thread that does them, which alone writes to the
-    /// row, so that plain additions do.
+    /// Operations that end in the thread that does them.
     Own = 0,
     /// Operations that end elsewhere, as in an interrupt or a worker, on behalf of
-    /// the thread: several CPUs may write to the row.
+    /// the thread.
     Elsewhere = 1,
     /// Page faults of a mapped file: reads, and first writes to a page.
     Mapped = 2,
@@ -92,7 +91,7 @@ impl RowKey {
     }
 }
 
-/// A counter row.
+/// A counter row. Several CPUs may write to it, so it is added to atomically.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Row {
@@ -120,6 +119,20 @@ pub struct OpTotal {
     pub bytes: u64,
 }
 
+/// The row that a hook counted in last on a CPU, with what it has counted since: most operations
+/// are of the same thread on the same file as those before, and need no look at the row.
+///
+/// What stands here is in no row and no total yet. It is added to them when another row takes the
+/// place, and for the last one by user space, after the tick.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Slot {
+    /// A row of this tick. All zero, which no thread has, while there is none.
+    pub key: RowKey,
+    /// What is to be added to it.
+    pub moved: [OpTotal; 2],
+}
+
 /// Totals of one hook on one CPU in one tick.
 ///
 /// Each hook has its own because its program is the only writer of them on a CPU
@@ -132,11 +145,14 @@ pub struct Totals {
     pub moved: [OpTotal; 2],
     /// Those of them that found no free row.
     pub overflow: [OpTotal; 2],
+    /// Operations that are not yet among them.
+    pub slot: Slot,
 }
 
-pod!(Control, RowKey, Row, OpTotal, Totals);
+pod!(Control, RowKey, Row, OpTotal, Slot, Totals);
 
 const _: () = assert!(size_of::<Control>() == 8);
 const _: () = assert!(size_of::<RowKey>() == 24);
 const _: () = assert!(size_of::<Row>() == 64);
-const _: () = assert!(size_of::<Totals>() == 64);
+const _: () = assert!(size_of::<Slot>() == 56);
+const _: () = assert!(size_of::<Totals>() == 120);

@@ -7,13 +7,15 @@
 //! the names of this crate do not reach past `iotrace::decode`.
 #![no_std]
 
+mod constants;
 mod counter;
 mod layout;
 mod loss;
 mod record;
 mod settings;
 
-pub use counter::{Control, OpTotal, Row, RowKey, RowKind, Totals};
+pub use constants::{Constant, Constants, WANTED};
+pub use counter::{Control, OpTotal, Row, RowKey, RowKind, Slot, Totals};
 pub use layout::{ABSENT, Feature, Layout, NameCall};
 pub use loss::{Hook, Loss, Losses};
 pub use record::{

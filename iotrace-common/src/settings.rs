@@ -7,7 +7,7 @@ use crate::pod;
 
 /// Filters and switches of the kernel side. 0 means "any" or "off".
 #[repr(C)]
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 pub struct Settings {
     /// Bytes in the ring at which a sleeping reader is woken.
     pub wake_bytes: u64,

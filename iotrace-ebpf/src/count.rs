@@ -3,13 +3,13 @@
 use core::intrinsics::{AtomicOrdering, atomic_xadd};
 
 use aya_ebpf::{bindings::BPF_NOEXIST, maps::HashMap};
-use iotrace_common::{Hook, Loss, OpTotal, Row, RowKey, RowKind};
+use iotrace_common::{FileId, Hook, Loss, OpTotal, Row, RowKey, RowKind, Totals};
 
 use crate::{
     each, emit,
     file::{Inode, OpenFile},
     filter,
-    kernel::{self, setting},
+    kernel::{self, Task, setting},
     maps::{CONTROL, ROWS_EVEN, ROWS_ODD, TOTALS},
     who::Who,
 };
@@ -140,27 +140,85 @@ pub fn add<W: Who>(hook: Hook, kind: RowKind, who: &W, inode: Inode, ops: Ops) -
         0
     };
     let totals = TOTALS.get_ptr_mut((part + half) * Hook::COUNTING as u32 + hook as u32)?;
+    let slotted = W::CURRENT && matches!(kind, RowKind::Own);
+    let task = who.task();
     // SAFETY: the element of this CPU and this hook, whose program alone writes
     // to it (iotrace_common::Totals).
-    unsafe { add_to::<W>(ops.of(&raw mut (*totals).moved), ops) };
+    unsafe {
+        if slotted {
+            let slot = &raw mut (*totals).slot;
+            if is_of(&raw const (*slot).key, task, &inode.id) {
+                add_plainly(ops.of(&raw mut (*slot).moved), ops);
+                return None;
+            }
+        }
+        add_to::<W>(ops.of(&raw mut (*totals).moved), ops);
+    }
 
-    let task = who.task();
     let key = RowKey::new(kind, inode.id, task.tid, task.birth);
     let rows = if half == 0 { &ROWS_EVEN } else { &ROWS_ODD };
-    if add_to_row::<W>(rows, &key, ops) {
-        return None;
+    let mut begun = None;
+    if !add_to_row(rows, &key, ops) {
+        let row = first(who, inode.mode, ops);
+        if rows.insert(&key, &row, u64::from(BPF_NOEXIST)).is_ok() {
+            begun = Some(epoch);
+        // Another CPU may have been faster.
+        } else if W::CURRENT || !add_to_row(rows, &key, ops) {
+            // SAFETY: as for the totals above.
+            unsafe { add_to::<W>(ops.of(&raw mut (*totals).overflow), ops) };
+            return None;
+        }
     }
-    let row = first(who, inode.mode, ops);
-    if rows.insert(&key, &row, u64::from(BPF_NOEXIST)).is_ok() {
-        return Some(epoch);
+    if slotted {
+        // SAFETY: likewise.
+        unsafe { take_slot(rows, totals, &key) };
     }
-    // Another CPU may have been faster.
-    if !W::CURRENT && add_to_row::<W>(rows, &key, ops) {
-        return None;
+    begun
+}
+
+/// Whether a slot is of a thread and a file.
+///
+/// # Safety
+/// `key` is valid.
+#[inline(always)]
+unsafe fn is_of(key: *const RowKey, task: &Task, file: &FileId) -> bool {
+    // SAFETY: the caller vouches for the key.
+    unsafe {
+        (*key).thread == task.tid
+            && (*key).birth == task.birth
+            && (*key).file.ino == file.ino
+            && (*key).file.dev == file.dev
+            && (*key).file.generation == file.generation
     }
-    // SAFETY: as for the totals above.
-    unsafe { add_to::<W>(ops.of(&raw mut (*totals).overflow), ops) };
-    None
+}
+
+/// Makes the slot that of a row, after what it holds of another one has gone there.
+///
+/// # Safety
+/// `totals` are those of this CPU and this hook.
+#[inline(always)]
+unsafe fn take_slot(rows: &HashMap<RowKey, Row>, totals: *mut Totals, key: &RowKey) {
+    // SAFETY: the caller vouches for the totals.
+    unsafe {
+        let slot = &raw mut (*totals).slot;
+        for op in [Op::Read, Op::Write] {
+            let held = &raw mut (*slot).moved[op as usize];
+            if (*held).ops != 0 {
+                let ops = Ops {
+                    direction: Direction::Fixed(op),
+                    count: (*held).ops,
+                    bytes: (*held).bytes,
+                };
+                add_plainly(ops.of(&raw mut (*totals).moved), ops);
+                // It is there: nothing removes a row during its tick.
+                if !add_to_row(rows, &(*slot).key, ops) {
+                    add_plainly(ops.of(&raw mut (*totals).overflow), ops);
+                }
+                *held = OpTotal { ops: 0, bytes: 0 };
+            }
+        }
+        (*slot).key = *key;
+    }
 }
 
 /// Plainly where the current thread alone writes; otherwise atomically, for programs at the end of
@@ -170,27 +228,39 @@ unsafe fn add_to<W: Who>(total: *mut OpTotal, ops: Ops) {
     // SAFETY: the caller vouches for the total.
     unsafe {
         if W::CURRENT {
-            (*total).ops += ops.count;
-            (*total).bytes += ops.bytes;
+            add_plainly(total, ops);
         } else {
-            atomic_xadd::<u64, u64, { AtomicOrdering::Relaxed }>(&raw mut (*total).ops, ops.count);
-            atomic_xadd::<u64, u64, { AtomicOrdering::Relaxed }>(
-                &raw mut (*total).bytes,
-                ops.bytes,
-            );
+            add_atomically(total, ops);
         }
+    }
+}
+
+#[inline(always)]
+unsafe fn add_plainly(total: *mut OpTotal, ops: Ops) {
+    // SAFETY: the caller vouches for the total, and that nobody else writes to it.
+    unsafe {
+        (*total).ops += ops.count;
+        (*total).bytes += ops.bytes;
+    }
+}
+
+#[inline(always)]
+unsafe fn add_atomically(total: *mut OpTotal, ops: Ops) {
+    // SAFETY: the caller vouches for the total.
+    unsafe {
+        atomic_xadd::<u64, u64, { AtomicOrdering::Relaxed }>(&raw mut (*total).ops, ops.count);
+        atomic_xadd::<u64, u64, { AtomicOrdering::Relaxed }>(&raw mut (*total).bytes, ops.bytes);
     }
 }
 
 /// Whether there is such a row, and it was added to.
 #[inline(always)]
-fn add_to_row<W: Who>(rows: &HashMap<RowKey, Row>, key: &RowKey, ops: Ops) -> bool {
+fn add_to_row(rows: &HashMap<RowKey, Row>, key: &RowKey, ops: Ops) -> bool {
     let Some(row) = rows.get_ptr_mut(key) else {
         return false;
     };
-    // SAFETY: a live element. For the current thread it is the only writer; other
-    // rows are written atomically by all (RowKind).
-    unsafe { add_to::<W>(ops.of(&raw mut (*row).moved), ops) };
+    // SAFETY: a live element, to which other CPUs may add what their slots held.
+    unsafe { add_atomically(ops.of(&raw mut (*row).moved), ops) };
     true
 }
 

@@ -1,69 +1,110 @@
 //! The running kernel: constants that the loader fills in, and two ways to read
 //! its memory.
 //!
-//! Loads from `.rodata` are volatile so that the compiler keeps them; the map
-//! behind it is frozen before the programs load, so to the verifier they are
-//! constants: offsets are fixed and a branch on a switch that is off is removed.
+//! To the verifier they are constants: offsets are fixed, and a branch on a switch that is off is
+//! removed.
 
 use aya_ebpf::helpers::{
     bpf_get_current_pid_tgid, bpf_get_current_task, bpf_probe_read_kernel,
     generated::bpf_get_current_task_btf,
 };
 use iotrace_common::{
-    ABSENT, CALL_PLACED, CALL_SIZED, Layout, Loss, PATH_CAP, SYSCALL_TABLE, Settings,
+    ABSENT, CALL_PLACED, CALL_SIZED, Constant, Constants, Layout, Loss, PATH_CAP, SYSCALL_TABLE,
 };
 
+/// The layout once more, for members that are chosen at run time: see [`offset_of_call`].
 #[unsafe(no_mangle)]
 pub static LAYOUT: Layout = Layout::UNKNOWN;
 
 #[unsafe(no_mangle)]
-pub static SETTINGS: Settings = Settings {
-    wake_bytes: u64::MAX,
-    self_tgid: 0,
-    tgid: 0,
-    tid: 0,
-    uid: 0,
-    by_uid: 0,
-    follow: 0,
-    file_types: 0,
-    failed_only: 0,
-    task_btf: 0,
-    compat_mask: 0,
-    changes: 0,
-    each: 0,
-    reads: 0,
-    writes: 0,
-    uring_cqe: 0,
-    pad: 0,
-};
-
-#[unsafe(no_mangle)]
 static SYSCALLS: [u8; SYSCALL_TABLE] = [0; SYSCALL_TABLE];
 
-/// Not overridden: a mask that LLVM can not see through, so that it stays where
-/// the verifier of 5.10 needs it, right before the access that it bounds.
-#[unsafe(no_mangle)]
-static PATH_MASK: u32 = PATH_CAP as u32 - 1;
-
-/// Reads a constant that the loader fills in.
+/// Reads a constant in `.rodata` that the loader fills in.
 #[inline(always)]
 pub fn constant<T: Copy>(field: &'static T) -> T {
     // SAFETY: a reference is valid; volatile because the loader changes it.
     unsafe { core::ptr::read_volatile(field) }
 }
 
+/// A number that LLVM can not see through: a placeholder (`iotrace_common::Constant`), or one that
+/// the verifier is to see right where it is used.
+#[inline(always)]
+pub fn immediate<const NUMBER: u64>() -> u64 {
+    let value: u64;
+    // SAFETY: one instruction, which loads a number.
+    unsafe {
+        core::arch::asm!(
+            "{} = {} ll", out(reg) value, const NUMBER,
+            options(pure, nomem, nostack, preserves_flags),
+        );
+    }
+    value
+}
+
+/// A value to take the places of members from.
+pub const ANY: &Constants = {
+    // SAFETY: integers only.
+    &unsafe { core::mem::zeroed() }
+};
+
+/// Where a member of [`ANY`] stands.
+pub const fn place_of<T>(member: &T) -> Constant {
+    // SAFETY: both are inside the same value.
+    let offset = unsafe {
+        (&raw const *member)
+            .cast::<u8>()
+            .offset_from((&raw const *ANY).cast())
+    };
+    Constant {
+        offset: offset as usize,
+        size: size_of::<T>(),
+    }
+}
+
+/// A number as the type of a member: one of 32 bits has nothing above them.
+#[inline(always)]
+pub fn typed<T: Copy>(number: u64, _: &T) -> T {
+    // SAFETY: so the loader fills it in (`iotrace::kernel::patch`), and both targets begin numbers with
+    // their lowest byte.
+    unsafe {
+        core::hint::assert_unchecked(size_of::<T>() == 8 || number <= u32::MAX.into());
+        core::mem::transmute_copy(&number)
+    }
+}
+
+/// A member of [`Constants`].
+macro_rules! wanted {
+    ($($member:tt)+) => {
+        $crate::kernel::typed(
+            $crate::kernel::immediate::<
+                { $crate::kernel::place_of(&$crate::kernel::ANY.$($member)+).placeholder() },
+            >(),
+            &$crate::kernel::ANY.$($member)+,
+        )
+    };
+}
+pub(crate) use wanted;
+
 /// An offset of [`Layout`].
 macro_rules! offset {
     ($($field:tt)+) => {
-        $crate::kernel::constant(&$crate::kernel::LAYOUT.$($field)+)
+        $crate::kernel::wanted!(layout.$($field)+)
     };
 }
 pub(crate) use offset;
 
-/// A field of [`Settings`].
+/// An offset of a call that is chosen at run time.
+macro_rules! offset_of_call {
+    ($field:ident, $call:expr) => {
+        $crate::kernel::constant(&$crate::kernel::LAYOUT.$field[$call as usize])
+    };
+}
+pub(crate) use offset_of_call;
+
+/// A field of `iotrace_common::Settings`.
 macro_rules! setting {
     ($field:ident) => {
-        $crate::kernel::constant(&$crate::kernel::SETTINGS.$field)
+        $crate::kernel::wanted!(settings.$field)
     };
 }
 pub(crate) use setting;
@@ -125,20 +166,17 @@ pub fn is_compat() -> Result<bool, Loss> {
     Ok(word & setting!(compat_mask) != 0)
 }
 
-/// Bounds a position in a path buffer, visibly for the verifier.
+/// Bounds a position in a path buffer, visibly for the verifier: that of 5.10 needs the mask right
+/// before the access that it bounds.
 #[inline(always)]
 pub fn path_bound(position: u32) -> usize {
-    (position & constant(&PATH_MASK)) as usize
+    position as usize & immediate::<{ PATH_CAP as u64 - 1 }>() as usize
 }
-
-/// Not overridden: likewise, for the two directions.
-#[unsafe(no_mangle)]
-static DIRECTION_MASK: u32 = 1;
 
 /// Bounds a direction (`crate::count::Op`), visibly for the verifier.
 #[inline(always)]
 pub fn direction_bound(direction: u32) -> usize {
-    (direction & constant(&DIRECTION_MASK)) as usize
+    direction as usize & immediate::<1>() as usize
 }
 
 /// A pointer into kernel memory.

@@ -14,7 +14,7 @@ use crate::{
     change::{self, Begun, Facts, Where},
     file::{self, Place},
     filter,
-    kernel::{Direct, Probe, Ptr, Read, Task, offset},
+    kernel::{Direct, Probe, Ptr, Read, Task, offset, offset_of_call},
 };
 
 /// `int security_path_unlink(const struct path *dir, struct dentry *dentry)`
@@ -202,7 +202,7 @@ fn made(ctx: &FExitContext, hook: Hook, call: NameCall, what: Change) -> u32 {
     };
     let mut place = begun.place();
     // The file system may have put another entry in the place of the one that it was given.
-    let result = argument_at(ctx, offset!(call_result[call as usize]));
+    let result = argument_at(ctx, offset_of_call!(call_result, call));
     if is_pointer(result) {
         place.dentry = result as Ptr;
     }
@@ -219,11 +219,11 @@ fn made(ctx: &FExitContext, hook: Hook, call: NameCall, what: Change) -> u32 {
 /// What a call that succeeded was about, if a user asked for it.
 #[inline(always)]
 fn done(ctx: &FExitContext, call: NameCall) -> Option<(Task, Begun)> {
-    if failed(argument_at(ctx, offset!(call_result[call as usize]))) {
+    if failed(argument_at(ctx, offset_of_call!(call_result, call))) {
         return None;
     }
     let task = filter::caller::<Direct>()?;
-    let dentry = argument_at(ctx, offset!(call_dentry[call as usize]));
+    let dentry = argument_at(ctx, offset_of_call!(call_dentry, call));
     Some((task, change::begun(&task, dentry)?))
 }
 

@@ -14,7 +14,7 @@ use std::{
 use aya::maps::{Array, Map, MapData, MapError, PerCpuArray, PerCpuValues};
 use iotrace_common::{Control, Hook, Loss, Losses, Row, RowKey, RowKind, Totals};
 
-use super::{Attached, Backend, facts, sys};
+use super::{Attached, Backend, facts, slots::Slots, sys};
 use crate::{
     decode,
     error::Failure,
@@ -97,18 +97,22 @@ impl Counters {
             .map_err(|source| kernel("end of an interval", source))?;
 
         let mut interval = Interval::default();
+        let mut slots = Slots::default();
         for (hook, kind) in (0..).zip(COUNTING) {
             let at = half * COUNTING.len() as u32 + hook;
-            self.take_totals(at, kind, &mut interval)?;
+            self.take_totals(at, kind, &mut interval, &mut slots)?;
             let storage = at + 2 * COUNTING.len() as u32;
-            self.take_totals(storage, RowKind::Storage, &mut interval)?;
+            self.take_totals(storage, RowKind::Storage, &mut interval, &mut slots)?;
         }
 
         let map = self.rows[half as usize].fd().as_fd();
         sys::take_all(map, |key: &RowKey, row: &Row| {
-            interval.rows.push((*key, *row))
+            let mut row = *row;
+            slots.complete(key, &mut row);
+            interval.rows.push((*key, row));
         })
         .map_err(|source| kernel("rows", source))?;
+        interval.overflow += slots.without_row();
         Ok(interval)
     }
 
@@ -118,6 +122,7 @@ impl Counters {
         at: u32,
         kind: RowKind,
         interval: &mut Interval,
+        slots: &mut Slots,
     ) -> Result<(), Failure> {
         let per_cpu = self.totals.get(&at, 0).map_err(map_error)?;
         if per_cpu.iter().all(|totals| *totals == Totals::default()) {
@@ -125,7 +130,9 @@ impl Counters {
         }
         for totals in per_cpu.iter() {
             interval.total += decode::counts(kind, totals.moved);
+            interval.total += decode::counts(kind, totals.slot.moved);
             interval.overflow += decode::counts(kind, totals.overflow);
+            slots.add(&totals.slot);
         }
         let zero = PerCpuValues::try_from(vec![Totals::default(); per_cpu.len()]);
         let zero = zero.map_err(|source| kernel("totals", source))?;

@@ -16,14 +16,14 @@ use aya_log::EbpfLogger;
 use super::{
     attach::{attach_all, attach_groups, find},
     groups::{self, AttachPoint},
-    object,
+    object, patch,
     plan::{self, Plan},
     reason::{Reason, describe},
     request::{Backend, OwnTraffic, Request},
     system::System,
     ways::{self, Way},
 };
-use iotrace_common::Hook;
+use iotrace_common::{Constants, Hook};
 
 use crate::{
     advice,
@@ -188,12 +188,15 @@ fn load(object: &[u8], request: &Request, plan: &Plan) -> Result<Ebpf, Unavailab
         .backend
         .is_none_or(|backend| backend == Backend::Kprobe);
     let functions = request.backend != Some(Backend::Syscall);
+    let constants = Constants {
+        settings: plan.settings,
+        layout: plan.layout,
+    };
     EbpfLoader::new()
         // Only needed for CO-RE relocations, of which there are none. (`new` has
         // parsed it all the same; there is no other constructor in aya 0.14.)
         .btf(None)
         .override_global("LAYOUT", &plan.layout, true)
-        .override_global("SETTINGS", &plan.settings, true)
         .override_global("SYSCALLS", &plan.syscalls, true)
         .map_max_entries("ROWS_EVEN", request.rows)
         .map_max_entries("ROWS_ODD", request.rows)
@@ -219,7 +222,7 @@ fn load(object: &[u8], request: &Request, plan: &Plan) -> Result<Ebpf, Unavailab
             unless(request.follow, request.followed.saturating_add(1)),
         )
         .map_max_entries("AYA_LOGS", if request.log { 1 << 17 } else { page_bytes() })
-        .load(object)
+        .load(&patch::with_constants(object, &constants))
         .map_err(|error| object_error(Reason::new("its maps", &error)))
 }
 
