@@ -4,21 +4,6 @@ use core::mem::size_of;
 
 use crate::{COMM_LEN, FileId, pod};
 
-/// Which half of the counters is being written, and the number of the tick.
-///
-/// There are two maps of rows and two sets of totals. The programs write to
-/// those of `epoch & 1`; user space changes the epoch, waits until no program
-/// that saw the old one can be running, and then owns the old half alone. So
-/// rows and totals of one tick describe exactly the same operations.
-#[repr(C)]
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Control {
-    /// Counts ticks; its lowest bit selects the half.
-    pub epoch: u32,
-    #[doc(hidden)]
-    pub pad: u32,
-}
-
 /// What a row counts.
 #[repr(u32)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -127,7 +112,9 @@ pub struct OpTotal {
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Slot {
-    /// A row of this tick. All zero, which no thread has, while there is none.
+    /// Address of the thread, 0 while there is none.
+    pub task: u64,
+    /// Its row of this tick.
     pub key: RowKey,
     /// What is to be added to it.
     pub moved: [OpTotal; 2],
@@ -149,10 +136,9 @@ pub struct Totals {
     pub slot: Slot,
 }
 
-pod!(Control, RowKey, Row, OpTotal, Slot, Totals);
+pod!(RowKey, Row, OpTotal, Slot, Totals);
 
-const _: () = assert!(size_of::<Control>() == 8);
 const _: () = assert!(size_of::<RowKey>() == 24);
 const _: () = assert!(size_of::<Row>() == 64);
-const _: () = assert!(size_of::<Slot>() == 56);
-const _: () = assert!(size_of::<Totals>() == 120);
+const _: () = assert!(size_of::<Slot>() == 64);
+const _: () = assert!(size_of::<Totals>() == 128);

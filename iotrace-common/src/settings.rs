@@ -42,8 +42,9 @@ pub struct Settings {
     /// The tracepoint `io_uring_complete` has the completion as its third argument
     /// (6.18, 7.2); otherwise the result is the fourth (6.1, 6.12).
     pub uring_cqe: u32,
-    #[doc(hidden)]
-    pub pad: u32,
+    /// No filter lets a thread through at one time and not at another, no operation is reported
+    /// by itself, and there is the helper: then repeated operations need no look at all that.
+    pub settled: u32,
 }
 
 /// Size of the table that maps a syscall number to a [`Syscall`]; a power of

@@ -3,14 +3,14 @@
 use core::intrinsics::{AtomicOrdering, atomic_xadd};
 
 use aya_ebpf::{bindings::BPF_NOEXIST, maps::HashMap};
-use iotrace_common::{FileId, Hook, Loss, OpTotal, Row, RowKey, RowKind, Totals};
+use iotrace_common::{Hook, Loss, OpTotal, Row, RowKey, RowKind, Slot, Totals};
 
 use crate::{
     each, emit,
     file::{Inode, OpenFile},
     filter,
-    kernel::{self, Task, setting},
-    maps::{CONTROL, ROWS_EVEN, ROWS_ODD, TOTALS},
+    kernel::{self, setting},
+    maps::{self, ROWS_EVEN, ROWS_ODD, TOTALS},
     who::Who,
 };
 
@@ -125,11 +125,7 @@ pub fn add<W: Who>(hook: Hook, kind: RowKind, who: &W, inode: Inode, ops: Ops) -
     if !filter::admits_type(inode.mode) {
         return None;
     }
-    // An array lookup at a constant index within its size can not fail; the
-    // verifier wants to see the check.
-    let control = CONTROL.get(0)?;
-    // SAFETY: read once, because user space changes it at any time.
-    let epoch = unsafe { core::ptr::read_volatile(&raw const control.epoch) };
+    let epoch = maps::epoch();
     let half = epoch & 1;
     if setting!(each) != 0 && matches!(kind, RowKind::Own | RowKind::Elsewhere) {
         each::tell(hook, who, inode, ops.direction.index() as u32, ops);
@@ -139,23 +135,23 @@ pub fn add<W: Who>(hook: Hook, kind: RowKind, who: &W, inode: Inode, ops: Ops) -
     } else {
         0
     };
+    // An array lookup at an index within its size can not fail; the verifier wants to see the check.
     let totals = TOTALS.get_ptr_mut((part + half) * Hook::COUNTING as u32 + hook as u32)?;
     let slotted = W::CURRENT && matches!(kind, RowKind::Own);
     let task = who.task();
+    let key = RowKey::new(kind, inode.id, task.tid, task.birth);
     // SAFETY: the element of this CPU and this hook, whose program alone writes
     // to it (iotrace_common::Totals).
     unsafe {
-        if slotted {
-            let slot = &raw mut (*totals).slot;
-            if is_of(&raw const (*slot).key, task, &inode.id) {
-                add_plainly(ops.of(&raw mut (*slot).moved), ops);
-                return None;
-            }
+        let slot = &raw mut (*totals).slot;
+        // Zero is not the key of any thread.
+        if slotted && (*slot).key == key {
+            add_to_slot(slot, ops);
+            return None;
         }
         add_to::<W>(ops.of(&raw mut (*totals).moved), ops);
     }
 
-    let key = RowKey::new(kind, inode.id, task.tid, task.birth);
     let rows = if half == 0 { &ROWS_EVEN } else { &ROWS_ODD };
     let mut begun = None;
     if !add_to_row(rows, &key, ops) {
@@ -176,20 +172,26 @@ pub fn add<W: Who>(hook: Hook, kind: RowKind, who: &W, inode: Inode, ops: Ops) -
     begun
 }
 
-/// Whether a slot is of a thread and a file.
+/// What this hook counted in last on this CPU, if no filter need be asked about more of the same.
+#[inline(always)]
+pub fn slot(hook: Hook) -> Option<*mut Slot> {
+    if setting!(settled) == 0 {
+        return None;
+    }
+    let half = maps::epoch() & 1;
+    let totals = TOTALS.get_ptr_mut(half * Hook::COUNTING as u32 + hook as u32)?;
+    // SAFETY: a live element.
+    Some(unsafe { &raw mut (*totals).slot })
+}
+
+/// Adds operations to a slot.
 ///
 /// # Safety
-/// `key` is valid.
+/// It is that of this CPU and this hook, and of their thread and file.
 #[inline(always)]
-unsafe fn is_of(key: *const RowKey, task: &Task, file: &FileId) -> bool {
-    // SAFETY: the caller vouches for the key.
-    unsafe {
-        (*key).thread == task.tid
-            && (*key).birth == task.birth
-            && (*key).file.ino == file.ino
-            && (*key).file.dev == file.dev
-            && (*key).file.generation == file.generation
-    }
+pub unsafe fn add_to_slot(slot: *mut Slot, ops: Ops) {
+    // SAFETY: this program alone writes to it (iotrace_common::Totals).
+    unsafe { add_plainly(ops.of(&raw mut (*slot).moved), ops) };
 }
 
 /// Makes the slot that of a row, after what it holds of another one has gone there.
@@ -218,6 +220,7 @@ unsafe fn take_slot(rows: &HashMap<RowKey, Row>, totals: *mut Totals, key: &RowK
             }
         }
         (*slot).key = *key;
+        (*slot).task = kernel::task() as u64;
     }
 }
 

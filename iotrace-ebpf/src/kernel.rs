@@ -27,7 +27,8 @@ pub fn constant<T: Copy>(field: &'static T) -> T {
 }
 
 /// A number that LLVM can not see through: a placeholder (`iotrace_common::Constant`), or one that
-/// the verifier is to see right where it is used.
+/// the verifier is to see right where it is used. Not `pure`: then numbers would be kept in registers
+/// and on the stack, which costs more than to load them anew.
 #[inline(always)]
 pub fn immediate<const NUMBER: u64>() -> u64 {
     let value: u64;
@@ -35,7 +36,7 @@ pub fn immediate<const NUMBER: u64>() -> u64 {
     unsafe {
         core::arch::asm!(
             "{} = {} ll", out(reg) value, const NUMBER,
-            options(pure, nomem, nostack, preserves_flags),
+            options(nomem, nostack, preserves_flags),
         );
     }
     value
@@ -222,12 +223,29 @@ impl Task {
     }
 }
 
+/// Reads a `T` through a pointer that the verifier knows by BTF.
+///
+/// # Safety
+/// As for [`Read::load`].
+#[inline(always)]
+pub unsafe fn known<T: Copy>(base: Ptr, offset: u32) -> T {
+    // SAFETY: the verifier checks the access against the object's BTF; a
+    // fault reads as zero (BPF_PROBE_MEM).
+    unsafe { base.add(offset as usize).cast::<T>().read() }
+}
+
+/// The current task as such a pointer, where the kernel gives one (`Settings::task_btf`).
+#[inline(always)]
+pub fn current() -> Ptr {
+    // SAFETY: no preconditions; the current task is never NULL.
+    unsafe { bpf_get_current_task_btf() }.cast()
+}
+
 impl Read for Direct {
     #[inline(always)]
     unsafe fn load<T: Copy>(base: Ptr, offset: u32) -> Result<T, Loss> {
-        // SAFETY: the verifier checks the access against the object's BTF; a
-        // fault reads as zero (BPF_PROBE_MEM).
-        Ok(unsafe { base.add(offset as usize).cast::<T>().read() })
+        // SAFETY: the caller vouches for the object.
+        Ok(unsafe { known(base, offset) })
     }
 
     #[inline(always)]
@@ -235,19 +253,15 @@ impl Read for Direct {
         if setting!(task_btf) == 0 {
             return Probe::current();
         }
-        // SAFETY: the helper returns the current task, which is never NULL.
-        let task: Ptr = unsafe { bpf_get_current_task_btf() }.cast();
+        let task = current();
         // SAFETY: members of task_struct at offsets from the kernel's BTF.
-        let (tgid, tid, start) = unsafe {
-            (
-                task.add(offset!(task_tgid) as usize).cast::<u32>().read(),
-                task.add(offset!(task_pid) as usize).cast::<u32>().read(),
-                task.add(offset!(task_start_time) as usize)
-                    .cast::<u64>()
-                    .read(),
+        unsafe {
+            Task::new(
+                known(task, offset!(task_tgid)),
+                known(task, offset!(task_pid)),
+                known(task, offset!(task_start_time)),
             )
-        };
-        Task::new(tgid, tid, start)
+        }
     }
 }
 

@@ -112,6 +112,8 @@ fn rustflags(toolchain: &Toolchain) -> Result<OsString> {
     let mut flags: Vec<OsString> = vec![
         r#"--cfg=bpf_target_arch="x86_64""#.into(),
         "-Cdebuginfo=2".into(),
+        // Arithmetic and jumps of 32 bits (kernel 5.1), which the default has to make of 64.
+        "-Ctarget-cpu=v3".into(),
         concat_os("-Clinker=", &toolchain.bpf_linker),
         "-Clink-arg=--btf".into(),
     ];

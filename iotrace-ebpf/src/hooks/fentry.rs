@@ -3,7 +3,9 @@
 //! (`iotrace::kernel::layout`). The result stands behind the last argument, also
 //! where `bpf_get_func_ret` does not exist yet (before 5.17).
 
-use aya_ebpf::{macros::fexit, programs::FExitContext};
+use core::ffi::c_void;
+
+use aya_ebpf::{EbpfContext as _, macros::fexit, programs::FExitContext};
 
 use iotrace_common::{Hook, Loss, RowKind, Via};
 
@@ -12,7 +14,7 @@ use crate::{
     count::{self, Op, Ops},
     file::{self, OpenFile},
     filter,
-    kernel::{Direct, Ptr, Read, Task, offset},
+    kernel::{self, Direct, Ptr, Read, Task, known, offset},
     open::{self, File, Name, Request},
 };
 
@@ -49,18 +51,56 @@ pub fn kernel_read_exit(ctx: FExitContext) -> u32 {
     transfer(&ctx, Hook::KernelRead, Op::Read, ctx.arg(4))
 }
 
+/// A repeated operation is counted here; all else in a function of its own, for which nothing is kept
+/// in registers before.
 #[inline(always)]
 fn transfer(ctx: &FExitContext, hook: Hook, op: Op, moved: i64) -> u32 {
-    if moved < 0 {
+    if moved < 0 || is_again(ctx, hook, op, moved as u64) {
         return 0;
     }
+    transfer_anew(ctx.as_ptr(), hook, op, moved as u64)
+}
+
+/// Whether an operation is of the same thread on the same file as the last one that this hook counted:
+/// the way that most of them go. Each member is compared as soon as it is read: there are few registers.
+#[inline(always)]
+fn is_again(ctx: &FExitContext, hook: Hook, op: Op, moved: u64) -> bool {
+    let Some(slot) = count::slot(hook) else {
+        return false;
+    };
+    // SAFETY: members of the current task and of the traced function's file, its first argument; the
+    // element of this CPU and this hook.
+    unsafe {
+        let key = &raw const (*slot).key;
+        let task = kernel::current();
+        if (*slot).task != task as u64
+            || (*key).birth != known::<u64>(task, offset!(task_start_time)) as u32
+        {
+            return false;
+        }
+        let inode: Ptr = known(ctx.arg(0), offset!(file_inode));
+        if (*key).file.ino != known(inode, offset!(inode_ino))
+            || (*key).file.generation != known(inode, offset!(inode_generation))
+        {
+            return false;
+        }
+        let superblock: Ptr = known(inode, offset!(inode_sb));
+        if (*key).file.dev != known(superblock, offset!(sb_dev)) {
+            return false;
+        }
+        count::add_to_slot(slot, Ops::one(op, moved));
+    }
+    true
+}
+
+#[inline(never)]
+fn transfer_anew(ctx: *mut c_void, hook: Hook, op: Op, moved: u64) -> u32 {
+    let ctx = FExitContext::new(ctx);
     let Some(task) = filter::caller::<Direct>() else {
         return 0;
     };
-    let ops = Ops::one(op, moved as u64);
-    // The first argument of all these functions is their file.
-    let counted = on_held(hook, RowKind::Own, &task, ctx.arg(0), ops);
-    end(ctx, hook, counted)
+    let counted = on_held(hook, RowKind::Own, &task, ctx.arg(0), Ops::one(op, moved));
+    end(&ctx, hook, counted)
 }
 
 /// Counts operations on a file that the traced function holds, and names it. (Nothing here is a

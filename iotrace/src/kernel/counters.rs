@@ -12,7 +12,7 @@ use std::{
 };
 
 use aya::maps::{Array, Map, MapData, MapError, PerCpuArray, PerCpuValues};
-use iotrace_common::{Control, Hook, Loss, Losses, Row, RowKey, RowKind, Totals};
+use iotrace_common::{Hook, Loss, Losses, Row, RowKey, RowKind, Totals};
 
 use super::{Attached, Backend, facts, slots::Slots, sys};
 use crate::{
@@ -45,7 +45,8 @@ const COUNTING: [RowKind; Hook::COUNTING] = {
 
 /// Reads the counters.
 pub struct Counters {
-    control: Array<MapData, Control>,
+    /// The variable `EPOCH` of the programs.
+    variables: Array<MapData, u32>,
     /// Hash maps from [`RowKey`] to [`Row`].
     rows: [MapData; 2],
     totals: PerCpuArray<MapData, Totals>,
@@ -65,7 +66,7 @@ impl Counters {
         let rows = [rows(attached, "ROWS_EVEN")?, rows(attached, "ROWS_ODD")?];
         let barrier = sys::Barrier::new(rows[0].fd().as_fd());
         Ok(Self {
-            control: Array::try_from(attached.take_map("CONTROL")).map_err(map_error)?,
+            variables: Array::try_from(attached.take_map(".bss")).map_err(map_error)?,
             totals: PerCpuArray::try_from(attached.take_map("TOTALS")).map_err(map_error)?,
             losses: PerCpuArray::try_from(attached.take_map("LOSSES")).map_err(map_error)?,
             barrier: barrier.map_err(|source| kernel("counters", source))?,
@@ -87,11 +88,7 @@ impl Counters {
     pub fn take(&mut self) -> Result<Interval, Failure> {
         let half = self.epoch & 1;
         self.epoch = self.epoch.wrapping_add(1);
-        let control = Control {
-            epoch: self.epoch,
-            pad: 0,
-        };
-        self.control.set(0, control, 0).map_err(map_error)?;
+        self.variables.set(0, self.epoch, 0).map_err(map_error)?;
         self.barrier
             .wait()
             .map_err(|source| kernel("end of an interval", source))?;

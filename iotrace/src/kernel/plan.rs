@@ -51,11 +51,13 @@ pub fn plan(request: &Request) -> Result<Plan, Unavailable> {
     }
     let (layout, missing) = layout(&btf);
     let uring = uring_complete(&btf);
+    let task_btf = u32::from(btf.function(TASK_BTF_HELPER).is_some());
     let plan = Plan {
         layout,
         missing,
         settings: Settings {
-            task_btf: u32::from(btf.function(TASK_BTF_HELPER).is_some()),
+            task_btf,
+            settled: u32::from(is_settled(request)) & task_btf,
             uring_cqe: u32::from(uring == Some(UringComplete::Completion)),
             ..settings(request)
         },
@@ -197,6 +199,11 @@ impl Plan {
 /// `S_IFREG >> 12` and `S_IFBLK >> 12` (include/uapi/linux/stat.h).
 const FILES_AND_DISKS: u32 = 1 << 0o10 | 1 << 0o6;
 
+/// Whether what is said of a thread's first operation holds for all that follow.
+fn is_settled(request: &Request) -> bool {
+    request.uid.is_none() && !request.follow && !request.what.has_each()
+}
+
 fn settings(request: &Request) -> Settings {
     let (reads, writes) = request.what.directions();
     Settings {
@@ -222,7 +229,7 @@ fn settings(request: &Request) -> Settings {
         // The kernel's types tell.
         task_btf: 0,
         uring_cqe: 0,
-        pad: 0,
+        settled: 0,
     }
 }
 

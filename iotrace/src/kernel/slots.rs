@@ -63,6 +63,7 @@ mod tests {
 
     fn slot(tid: u32, ops: u64) -> Slot {
         Slot {
+            task: 1,
             key: key(tid),
             moved: [
                 OpTotal::default(),
