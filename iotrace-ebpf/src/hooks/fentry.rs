@@ -14,57 +14,64 @@ use crate::{
     count::{self, Op, Ops},
     file::{self, OpenFile},
     filter,
-    kernel::{self, Direct, Ptr, Read, Task, known, offset},
+    kernel::{self, Direct, Ptr, Read, Task, member, offset},
     open::{self, File, Name, Request},
 };
 
 /// `ssize_t vfs_read(struct file *file, char *buf, size_t count, loff_t *pos)`
 #[fexit(function = "vfs_read")]
 pub fn vfs_read_exit(ctx: FExitContext) -> u32 {
-    transfer(&ctx, Hook::Read, Op::Read, ctx.arg(4))
+    transfer(&ctx, Hook::Read, Op::Read, 4)
 }
 
 /// `ssize_t vfs_write(struct file *file, const char *buf, size_t count, loff_t *pos)`
 #[fexit(function = "vfs_write")]
 pub fn vfs_write_exit(ctx: FExitContext) -> u32 {
-    transfer(&ctx, Hook::Write, Op::Write, ctx.arg(4))
+    transfer(&ctx, Hook::Write, Op::Write, 4)
 }
 
 /// `ssize_t vfs_readv(struct file *file, const struct iovec *vec, unsigned long vlen, loff_t *pos,
 /// rwf_t flags)`
 #[fexit(function = "vfs_readv")]
 pub fn vfs_readv_exit(ctx: FExitContext) -> u32 {
-    transfer(&ctx, Hook::Readv, Op::Read, ctx.arg(5))
+    transfer(&ctx, Hook::Readv, Op::Read, 5)
 }
 
 /// `ssize_t vfs_writev(struct file *file, const struct iovec *vec, unsigned long vlen, loff_t *pos,
 /// rwf_t flags)`
 #[fexit(function = "vfs_writev")]
 pub fn vfs_writev_exit(ctx: FExitContext) -> u32 {
-    transfer(&ctx, Hook::Writev, Op::Write, ctx.arg(5))
+    transfer(&ctx, Hook::Writev, Op::Write, 5)
 }
 
 /// `ssize_t kernel_read(struct file *file, void *buf, size_t count, loff_t *pos)`: for exec, for
 /// modules.
 #[fexit(function = "kernel_read")]
 pub fn kernel_read_exit(ctx: FExitContext) -> u32 {
-    transfer(&ctx, Hook::KernelRead, Op::Read, ctx.arg(4))
+    transfer(&ctx, Hook::KernelRead, Op::Read, 4)
 }
 
 /// A repeated operation is counted here; all else in a function of its own, for which nothing is kept
-/// in registers before.
+/// in registers before. `result` tells where the function's result is.
 #[inline(always)]
-fn transfer(ctx: &FExitContext, hook: Hook, op: Op, moved: i64) -> u32 {
-    if moved < 0 || is_again(ctx, hook, op, moved as u64) {
+fn transfer(ctx: &FExitContext, hook: Hook, op: Op, result: usize) -> u32 {
+    if moved(ctx, result) < 0 || is_again(ctx, hook, op, result) {
         return 0;
     }
-    transfer_anew(ctx.as_ptr(), hook, op, moved as u64)
+    transfer_anew(ctx.as_ptr(), hook, op, moved(ctx, result) as u64)
+}
+
+/// The result, read where it is used: to keep it in a register would cost two instructions more.
+#[inline(always)]
+fn moved(ctx: &FExitContext, result: usize) -> i64 {
+    // SAFETY: the context is an array of arguments, with the result behind them.
+    unsafe { ctx.as_ptr().cast::<i64>().add(result).read_volatile() }
 }
 
 /// Whether an operation is of the same thread on the same file as the last one that this hook counted:
 /// the way that most of them go. Each member is compared as soon as it is read: there are few registers.
 #[inline(always)]
-fn is_again(ctx: &FExitContext, hook: Hook, op: Op, moved: u64) -> bool {
+fn is_again(ctx: &FExitContext, hook: Hook, op: Op, result: usize) -> bool {
     let Some(slot) = count::slot(hook) else {
         return false;
     };
@@ -73,22 +80,21 @@ fn is_again(ctx: &FExitContext, hook: Hook, op: Op, moved: u64) -> bool {
     unsafe {
         let key = &raw const (*slot).key;
         let task = kernel::current();
-        if (*slot).task != task as u64
-            || (*key).birth != known::<u64>(task, offset!(task_start_time)) as u32
+        if (*slot).task != task as u64 || (*key).birth != member!(task, task_start_time: u64) as u32
         {
             return false;
         }
-        let inode: Ptr = known(ctx.arg(0), offset!(file_inode));
-        if (*key).file.ino != known(inode, offset!(inode_ino))
-            || (*key).file.generation != known(inode, offset!(inode_generation))
+        let inode = member!(ctx.arg(0), file_inode: Ptr);
+        if (*key).file.ino != member!(inode, inode_ino: u64)
+            || (*key).file.generation != member!(inode, inode_generation: u32)
         {
             return false;
         }
-        let superblock: Ptr = known(inode, offset!(inode_sb));
-        if (*key).file.dev != known(superblock, offset!(sb_dev)) {
+        let superblock = member!(inode, inode_sb: Ptr);
+        if (*key).file.dev != member!(superblock, sb_dev: u32) {
             return false;
         }
-        count::add_to_slot(slot, Ops::one(op, moved));
+        count::add_to_slot(slot, Ops::one(op, moved(ctx, result) as u64));
     }
     true
 }
