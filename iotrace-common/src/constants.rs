@@ -29,23 +29,33 @@ pub struct Constant {
     pub offset: usize,
     /// 4 or 8 bytes.
     pub size: usize,
+    /// Two instructions follow that add a base to it and load from there: the loader makes one of
+    /// the three.
+    pub folds: bool,
 }
 
 const SIZE_SHIFT: u32 = 16;
+const FOLDS: u32 = 1 << 31;
 
 impl Constant {
     /// The placeholder of this value.
     pub const fn placeholder(self) -> u64 {
-        (WANTED as u64) << 32 | (self.size as u64) << SIZE_SHIFT | self.offset as u64
+        let folds = if self.folds { FOLDS as u64 } else { 0 };
+        (WANTED as u64) << 32 | folds | (self.size as u64) << SIZE_SHIFT | self.offset as u64
     }
 
     /// The value that a placeholder stands for. `None` for another number.
     pub const fn of(placeholder: u64) -> Option<Self> {
-        let size = (placeholder as u32 >> SIZE_SHIFT) as usize;
+        let folds = placeholder as u32 & FOLDS != 0;
+        let size = ((placeholder as u32 & !FOLDS) >> SIZE_SHIFT) as usize;
         let offset = (placeholder as usize) & ((1 << SIZE_SHIFT) - 1);
         let known = (size == 4 || size == 8) && offset + size <= size_of::<Constants>();
         if (placeholder >> 32) as u32 == WANTED && known {
-            Some(Self { offset, size })
+            Some(Self {
+                offset,
+                size,
+                folds,
+            })
         } else {
             None
         }

@@ -2,7 +2,32 @@
 
 use core::mem::size_of;
 
-use crate::{COMM_LEN, FileId, pod};
+use crate::{COMM_LEN, FileId, Hook, pod};
+
+/// Which half of the counters is being written, and the number of the tick.
+///
+/// There are two maps of rows and two sets of totals. The programs write to
+/// those of `epoch & 1`; user space changes the epoch, waits until no program
+/// that saw the old one can be running, and then owns the old half alone. So
+/// rows and totals of one tick describe exactly the same operations.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Tick {
+    /// Counts ticks; its lowest bit selects the half.
+    pub epoch: u32,
+    /// Where the totals of that half begin, by which the programs need not reckon it.
+    pub base: u32,
+}
+
+impl Tick {
+    /// The tick of a number.
+    pub const fn new(epoch: u32) -> Self {
+        Self {
+            epoch,
+            base: (epoch & 1) * Hook::COUNTING as u32,
+        }
+    }
+}
 
 /// What a row counts.
 #[repr(u32)]
@@ -136,8 +161,9 @@ pub struct Totals {
     pub slot: Slot,
 }
 
-pod!(RowKey, Row, OpTotal, Slot, Totals);
+pod!(Tick, RowKey, Row, OpTotal, Slot, Totals);
 
+const _: () = assert!(size_of::<Tick>() == 8);
 const _: () = assert!(size_of::<RowKey>() == 24);
 const _: () = assert!(size_of::<Row>() == 64);
 const _: () = assert!(size_of::<Slot>() == 64);

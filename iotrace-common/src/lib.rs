@@ -15,7 +15,7 @@ mod record;
 mod settings;
 
 pub use constants::{Constant, Constants, WANTED};
-pub use counter::{OpTotal, Row, RowKey, RowKind, Slot, Totals};
+pub use counter::{OpTotal, Row, RowKey, RowKind, Slot, Tick, Totals};
 pub use layout::{ABSENT, Feature, Layout, NameCall};
 pub use loss::{Hook, Loss, Losses};
 pub use record::{

@@ -178,8 +178,7 @@ pub fn slot(hook: Hook) -> Option<*mut Slot> {
     if setting!(settled) == 0 {
         return None;
     }
-    let half = maps::epoch() & 1;
-    let totals = TOTALS.get_ptr_mut(half * Hook::COUNTING as u32 + hook as u32)?;
+    let totals = TOTALS.get_ptr_mut(maps::base() + hook as u32)?;
     // SAFETY: a live element.
     Some(unsafe { &raw mut (*totals).slot })
 }

@@ -59,6 +59,7 @@ pub const fn place_of<T>(member: &T) -> Constant {
     Constant {
         offset: offset as usize,
         size: size_of::<T>(),
+        folds: false,
     }
 }
 
@@ -234,21 +235,27 @@ pub unsafe fn known<T: Copy>(base: Ptr, offset: u32) -> T {
     unsafe { base.add(offset as usize).cast::<T>().read() }
 }
 
-/// Reads a member (`object`, `offset in Layout: type`) like [`known`], with one instruction less.
+/// Reads a member (`object`, `offset in Layout: type`) like [`known`], in one instruction.
 ///
 /// Safety: as for [`Read::load`].
 macro_rules! member {
     ($base:expr, $field:ident: $type:ty) => {
         $crate::kernel::member_at::<
             $type,
-            { $crate::kernel::place_of(&$crate::kernel::ANY.layout.$field).placeholder() },
+            {
+                iotrace_common::Constant {
+                    folds: true,
+                    ..$crate::kernel::place_of(&$crate::kernel::ANY.layout.$field)
+                }
+                .placeholder()
+            },
         >($base)
     };
 }
 pub(crate) use member;
 
-/// Reads a `T` of 8 or 4 bytes at `base` and the offset that a placeholder stands for. Written out,
-/// because LLVM adds to a copy of the base.
+/// Reads a `T` of 8 or 4 bytes at `base` and the offset that a placeholder stands for: three
+/// instructions, which the loader folds (`iotrace_common::Constant::folds`).
 ///
 /// # Safety
 /// As for [`Read::load`].

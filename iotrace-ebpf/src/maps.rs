@@ -14,14 +14,14 @@
 //! | `EACH_BEGUN` | 8,192, 1 without `--each` | 36 + 48 | 0.7 MB |
 //! | `MARKS` | 8,192 *, 1 without `--cache` | 48 + 48 | 0.8 MB |
 //! | `FOLLOWED` | 8,192 *, 1 when nothing is followed | 64 | 0.5 MB |
-//! | `EPOCH`, `TOTALS`, `LOSSES`, `BATCH`, `PENDING`, `EACH_SCRATCH`, `OWN_PROCESS` | 1 to 64 | up to 128, per CPU | little |
+//! | `TICK`, `TOTALS`, `LOSSES`, `BATCH`, `PENDING`, `EACH_SCRATCH`, `OWN_PROCESS` | 1 to 64 | up to 128, per CPU | little |
 //! | `AYA_LOGS` (aya-log) | a page, 128 KiB with `-vv` | | 4 KB |
 
 use aya_ebpf::{
     macros::map,
     maps::{Array, HashMap, LruHashMap, PerCpuArray, RingBuf},
 };
-use iotrace_common::{EachRecord, FileId, Hook, Losses, Row, RowKey, Totals};
+use iotrace_common::{EachRecord, FileId, Hook, Losses, Row, RowKey, Tick, Totals};
 
 use crate::{
     aio::Request,
@@ -35,22 +35,23 @@ use crate::{
     storage::Mark,
 };
 
-/// Counts ticks; its lowest bit selects the half of the counters that is written to.
-///
-/// There are two maps of rows and two sets of totals. The programs write to
-/// those of `EPOCH & 1`; user space changes it, waits until no program
-/// that saw the old one can be running, and then owns the old half alone. So
-/// rows and totals of one tick describe exactly the same operations.
-///
-/// A variable (the map `.bss`) costs a load; an element of a map of ours would cost a look-up.
+/// Which half of the counters is written to. A variable (the map `.bss`) costs a load; an element of a
+/// map of ours would cost a look-up.
 #[unsafe(no_mangle)]
-static mut EPOCH: u32 = 0;
+static mut TICK: Tick = Tick { epoch: 0, base: 0 };
 
 /// The number of this tick.
 #[inline(always)]
 pub fn epoch() -> u32 {
     // SAFETY: read once, because user space changes it at any time.
-    unsafe { core::ptr::read_volatile(&raw const EPOCH) }
+    unsafe { core::ptr::read_volatile(&raw const TICK.epoch) }
+}
+
+/// [`Tick::base`].
+#[inline(always)]
+pub fn base() -> u32 {
+    // SAFETY: likewise.
+    unsafe { core::ptr::read_volatile(&raw const TICK.base) }
 }
 
 /// Counter rows of ticks with an even epoch.

@@ -12,7 +12,7 @@ use std::{
 };
 
 use aya::maps::{Array, Map, MapData, MapError, PerCpuArray, PerCpuValues};
-use iotrace_common::{Hook, Loss, Losses, Row, RowKey, RowKind, Totals};
+use iotrace_common::{Hook, Loss, Losses, Row, RowKey, RowKind, Tick, Totals};
 
 use super::{Attached, Backend, facts, slots::Slots, sys};
 use crate::{
@@ -45,8 +45,8 @@ const COUNTING: [RowKind; Hook::COUNTING] = {
 
 /// Reads the counters.
 pub struct Counters {
-    /// The variable `EPOCH` of the programs.
-    variables: Array<MapData, u32>,
+    /// The variable `TICK` of the programs.
+    variables: Array<MapData, Tick>,
     /// Hash maps from [`RowKey`] to [`Row`].
     rows: [MapData; 2],
     totals: PerCpuArray<MapData, Totals>,
@@ -88,7 +88,8 @@ impl Counters {
     pub fn take(&mut self) -> Result<Interval, Failure> {
         let half = self.epoch & 1;
         self.epoch = self.epoch.wrapping_add(1);
-        self.variables.set(0, self.epoch, 0).map_err(map_error)?;
+        let tick = Tick::new(self.epoch);
+        self.variables.set(0, tick, 0).map_err(map_error)?;
         self.barrier
             .wait()
             .map_err(|source| kernel("end of an interval", source))?;

@@ -4,8 +4,10 @@ use iotrace_common::{Constant, Constants};
 
 /// `BPF_LD | BPF_IMM | BPF_DW`: an instruction of two slots, which loads a number of 64 bits.
 const LOAD_NUMBER: u8 = 0x18;
-/// Bytes of a slot: code, registers, offset (2), number (4).
-const SLOT: usize = 8;
+/// `BPF_JMP | BPF_JA`, to the next instruction.
+const NEXT: Slot = [0x05, 0, 0, 0, 0, 0, 0, 0];
+/// Code, registers (source, destination), offset (2), number (4).
+type Slot = [u8; 8];
 
 /// The object with the constants in the place of their placeholders.
 ///
@@ -21,23 +23,42 @@ pub fn with_constants(object: &[u8], constants: &Constants) -> Vec<u8> {
         )
     };
     let mut patched = object.to_vec();
-    let (slots, _) = patched.as_chunks_mut::<SLOT>();
+    let (slots, _): (&mut [Slot], _) = patched.as_chunks_mut();
     for at in 1..slots.len() {
-        if let [low, high] = &mut slots[at - 1..=at]
-            && let Some(constant) = wanted(low, high)
+        let [low, high, rest @ ..] = &mut slots[at - 1..] else {
+            break;
+        };
+        let Some(constant) = wanted(low, high) else {
+            continue;
+        };
+        let mut value = [0; 8];
+        let bytes = &values[constant.offset..constant.offset + constant.size];
+        value[..constant.size].copy_from_slice(bytes);
+        low[4..].copy_from_slice(&value[..4]);
+        high[4..].copy_from_slice(&value[4..]);
+        if let [add, load, ..] = rest
+            && constant.folds
+            && let Ok(offset) = i16::try_from(u64::from_le_bytes(value))
         {
-            let mut value = [0; 8];
-            let bytes = &values[constant.offset..constant.offset + constant.size];
-            value[..constant.size].copy_from_slice(bytes);
-            low[4..].copy_from_slice(&value[..4]);
-            high[4..].copy_from_slice(&value[4..]);
+            fold([low, high, add, load], offset);
         }
     }
     patched
 }
 
+/// Makes one load of a number, an addition of the base and a load from there. The verifier takes out
+/// jumps to the next instruction (`opt_remove_nops`, 5.0).
+fn fold([low, high, add, load]: [&mut Slot; 4], offset: i16) {
+    let base = add[1] & 0xf0;
+    load[1] = load[1] & 0x0f | base;
+    load[2..4].copy_from_slice(&offset.to_le_bytes());
+    for slot in [low, high, add] {
+        *slot = NEXT;
+    }
+}
+
 /// What an instruction has a placeholder for.
-fn wanted(low: &[u8; SLOT], high: &[u8; SLOT]) -> Option<Constant> {
+fn wanted(low: &Slot, high: &Slot) -> Option<Constant> {
     let [LOAD_NUMBER, registers, 0, 0, number @ ..] = low else {
         return None;
     };
@@ -85,14 +106,17 @@ mod tests {
         let wake = Constant {
             offset: offset_of!(Constants, settings.wake_bytes),
             size: 8,
+            folds: false,
         };
         let tgid = Constant {
             offset: offset_of!(Constants, settings.tgid),
             size: 4,
+            folds: false,
         };
         let absent = Constant {
             offset: offset_of!(Constants, layout.file_mnt),
             size: 4,
+            folds: false,
         };
         let mut object = load(wake.placeholder());
         object.extend(load(tgid.placeholder()));
@@ -104,8 +128,54 @@ mod tests {
     }
 
     #[test]
+    fn an_addition_and_a_load_are_folded() {
+        let mut object = load(
+            Constant {
+                offset: offset_of!(Constants, settings.tgid),
+                size: 4,
+                folds: true,
+            }
+            .placeholder(),
+        );
+        // r3 += r6; r3 = *(u64 *)(r3 + 0)
+        object.extend([0x0f, 0x63, 0, 0, 0, 0, 0, 0, 0x79, 0x33, 0, 0, 0, 0, 0, 0]);
+        // r3 = *(u64 *)(r6 + 3920)
+        let mut expected = [NEXT; 3].concat();
+        expected.extend([0x79, 0x63, 0x50, 0x0f, 0, 0, 0, 0]);
+        assert_eq!(with_constants(&object, &constants()), expected);
+    }
+
+    /// What [`fold`] relies on.
+    #[test]
+    fn what_is_to_be_folded_is_of_that_form() {
+        let mut found = 0;
+        for object in [object::PLAIN, object::LOOPS] {
+            let (slots, _): (&[Slot], _) = object.as_chunks();
+            for window in slots.windows(4) {
+                let [low, high, add, load] = window else {
+                    continue;
+                };
+                if wanted(low, high).is_some_and(|constant| constant.folds) {
+                    found += 1;
+                    let number = low[1] & 0x0f;
+                    assert_eq!((add[0], add[1] & 0x0f), (0x0f, number));
+                    assert!(load[0] == 0x79 || load[0] == 0x61, "{load:?}");
+                    assert_eq!(load[1], number << 4 | number);
+                    assert_eq!(load[2..], [0; 6]);
+                }
+            }
+        }
+        assert!(found > 0);
+    }
+
+    #[test]
     fn nothing_else_is_touched() {
-        let wake = Constant { offset: 0, size: 8 }.placeholder();
+        let wake = Constant {
+            offset: 0,
+            size: 8,
+            folds: false,
+        };
+        let wake = wake.placeholder();
         let mut of_a_map = load(wake);
         of_a_map[1] |= 1 << 4;
         let mut other = load(wake);
@@ -113,6 +183,7 @@ mod tests {
         let beyond = Constant {
             offset: size_of::<Constants>(),
             size: 4,
+            folds: false,
         };
         let beyond = load(beyond.placeholder());
         for object in [of_a_map, other, beyond, load(1), vec![LOAD_NUMBER; 13]] {
