@@ -3,7 +3,6 @@
 
 use std::collections::{HashMap, hash_map::Entry};
 
-use bytes::{Bytes, BytesMut};
 use iotrace_common::{
     self as wire, ChangeRecord, EachRecord, ExitRecord, FileRecord, OpTotal, OpenRecord, PATH_CAP,
     RECORD_CHANGE, RECORD_EACH, RECORD_EXIT, RECORD_FILE, RECORD_OPEN, Row, RowKey, RowKind, Via,
@@ -12,7 +11,7 @@ use iotrace_common::{
 use thiserror::Error;
 
 use crate::event::{
-    Change, Changed, Counts, Door, Each, Exit, FileId, FilePath, FileType, Io, Open, Opened,
+    Change, Changed, Comm, Counts, Door, Each, Exit, FileId, FilePath, FileType, Io, Open, Opened,
     Operation, Storage, Thread, Time, Usage,
 };
 use crate::flags;
@@ -180,7 +179,7 @@ fn io(key: &RowKey, row: &Row) -> Io {
             pid: row.tgid,
             tid: key.tid(),
             uid: row.uid,
-            comm: comm(&row.comm),
+            comm: Comm::of_task(&row.comm),
         },
         file: file_id(key.file),
         file_type: file_type(row.mode),
@@ -233,7 +232,7 @@ fn open(head: &OpenRecord, path: &[u8]) -> Open {
             pid: head.tgid,
             tid: head.tid,
             uid: head.uid,
-            comm: comm(&head.comm),
+            comm: Comm::of_task(&head.comm),
         },
         flags: head.open_flags,
         mode: head.create_mode & 0o7777,
@@ -257,7 +256,7 @@ fn each(head: &EachRecord) -> Result<Each, DecodeError> {
             pid: head.tgid,
             tid: head.tid,
             uid: head.uid,
-            comm: comm(&head.comm),
+            comm: Comm::of_task(&head.comm),
         },
         file: file_id(head.file),
         file_type,
@@ -278,7 +277,7 @@ fn exit(head: &ExitRecord) -> Exit {
         tid: head.tid,
         ppid: head.parent,
         uid: head.uid,
-        comm: comm(&head.comm),
+        comm: Comm::of_task(&head.comm).into(),
         process_start_ns: head.process_start_ns,
         start_ns: head.start_ns,
         is_last: head.last != 0,
@@ -326,7 +325,7 @@ fn change(head: &ChangeRecord, path: &[u8]) -> Result<Record, DecodeError> {
             pid: head.tgid,
             tid: head.tid,
             uid: head.uid,
-            comm: comm(&head.comm),
+            comm: Comm::of_task(&head.comm),
         },
         what,
         file: file_if_known(head.file),
@@ -385,18 +384,13 @@ fn file_type(mode: u32) -> FileType {
     }
 }
 
-fn comm(bytes: &[u8]) -> Bytes {
-    let end = bytes.iter().position(|byte| *byte == 0);
-    Bytes::copy_from_slice(&bytes[..end.unwrap_or(bytes.len())])
-}
-
 /// Puts the components of a walk, last one first, into the right order.
 fn file_path(components: &[u8], flags: u32) -> Option<FilePath> {
     let cut = flags & path_flag::CUT != 0;
     let incomplete = cut || flags & path_flag::OUTSIDE != 0;
     let claimed = flags & path_flag::CLAIMED != 0;
     let components = components.strip_suffix(&[0]).unwrap_or(components);
-    let mut bytes = BytesMut::with_capacity(components.len() + 1);
+    let mut bytes = Vec::with_capacity(components.len() + 1);
     let mut names = components.split(|byte| *byte == 0);
     // What the caller wrote stays as it is; the rest are directories.
     let own = claimed.then(|| names.next().unwrap_or_default());
@@ -405,13 +399,13 @@ fn file_path(components: &[u8], flags: u32) -> Option<FilePath> {
             // The root of a tree that hangs nowhere is called "/".
             if !name.is_empty() && name != b"/" {
                 if !(incomplete && bytes.is_empty()) {
-                    bytes.extend_from_slice(b"/");
+                    bytes.push(b'/');
                 }
                 bytes.extend_from_slice(name);
             }
         }
         if own.is_some() && !(cut && bytes.is_empty()) {
-            bytes.extend_from_slice(b"/");
+            bytes.push(b'/');
         }
     }
     bytes.extend_from_slice(own.unwrap_or_default());
@@ -419,10 +413,10 @@ fn file_path(components: &[u8], flags: u32) -> Option<FilePath> {
         if cut {
             return None;
         }
-        bytes.extend_from_slice(b"/");
+        bytes.push(b'/');
     }
     Some(FilePath {
-        bytes: bytes.freeze(),
+        bytes: bytes.into(),
         deleted: flags & path_flag::DELETED != 0,
         cut,
         claimed,

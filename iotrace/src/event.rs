@@ -2,6 +2,7 @@
 //! they do not know where it comes from.
 
 mod change;
+mod comm;
 mod device;
 mod each;
 mod process;
@@ -13,6 +14,7 @@ use std::{borrow::Cow, collections::BTreeMap, fmt, ops::AddAssign, sync::Arc};
 use bytes::Bytes;
 
 pub use change::{Change, Changed};
+pub use comm::Comm;
 pub use device::{Device, DeviceKind, DeviceWork};
 pub use each::{Each, Operation};
 pub use process::{Accounts, Container, Exit, Facts, Proc, Usage};
@@ -68,8 +70,8 @@ pub struct Thread {
     pub tid: u32,
     /// Real user id.
     pub uid: u32,
-    /// Name of the thread, at most 15 bytes, in any encoding.
-    pub comm: Bytes,
+    /// Name of the thread.
+    pub comm: Comm,
 }
 
 /// What makes a file this one and no other.

@@ -85,6 +85,7 @@ fn contains(haystack: &[u8], needle: &[u8]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::event::Comm;
     use bytes::Bytes;
 
     fn admits(filter: &NameFilter, path: &'static [u8]) -> bool {
@@ -92,7 +93,7 @@ mod tests {
             pid: 1,
             tid: 1,
             uid: 0,
-            comm: Bytes::from_static(b"svc-worker"),
+            comm: Comm::from(b"svc-worker"),
         };
         let path = FilePath {
             bytes: Bytes::from_static(path),

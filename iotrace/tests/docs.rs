@@ -14,7 +14,7 @@ const README: &str = include_str!("../../README.md");
 fn section<R>(title: &str, fields: &[Field<R>]) -> String {
     let mut text = format!("## {title}\n\n| field | meaning |\n| --- | --- |\n");
     for field in fields {
-        text += &format!("| `{}` | {} |\n", field.name, field.doc);
+        text += &format!("| `{}` | {} |\n", field.name(), field.doc);
     }
     text
 }

@@ -11,9 +11,9 @@ use iotrace::{
         top::Top,
     },
     event::{
-        Accounts, Change, Changed, Container, Counts, Device, DeviceKind, DeviceWork, Door, Each,
-        Event, Facts, FileId, FilePath, FileType, Io, Load, Lost, Open, Opened, Operation, Proc,
-        System, Thread, Tick, Time, Usage, Work, WorkKind,
+        Accounts, Change, Changed, Comm, Container, Counts, Device, DeviceKind, DeviceWork, Door,
+        Each, Event, Facts, FileId, FilePath, FileType, Io, Load, Lost, Open, Opened, Operation,
+        Proc, System, Thread, Tick, Time, Usage, Work, WorkKind,
     },
     exit::Exit,
     kernel::Way,
@@ -26,12 +26,12 @@ use iotrace::{
 
 const NOON: u64 = 1_790_000_000_000_000_000;
 
-fn thread(comm: &'static [u8]) -> Thread {
+fn thread(comm: &[u8]) -> Thread {
     Thread {
         pid: 3920,
         tid: 21776,
         uid: 1000,
-        comm: Bytes::from_static(comm),
+        comm: Comm::new(comm).expect("a name"),
     }
 }
 

@@ -19,7 +19,7 @@ use crate::{
     kernel::Way,
     output::{
         Output,
-        ndjson::{self, Field},
+        ndjson::{self, Field, field},
     },
 };
 
@@ -82,50 +82,42 @@ pub const SCHEMA: u64 = 1;
 
 /// The first record of every command.
 pub const HEADER_FIELDS: &[Field<Header>] = &[
-    Field {
-        name: "ts",
-        doc: "when the programs were attached",
-        put: |header, slot| slot.time(header.time),
-    },
-    Field {
-        name: "schema",
-        doc: "version of this contract; within one, fields are only added",
-        put: |_, slot| slot.number(SCHEMA),
-    },
-    Field {
-        name: "version",
-        doc: "version of iotrace",
-        put: |_, slot| slot.text(env!("CARGO_PKG_VERSION").as_bytes()),
-    },
-    Field {
-        name: "backend",
-        doc: "how the kernel is traced: `fentry`, `kprobe` or `syscall`; `none` where nothing is loaded (`--no-bpf`, or because it could not be)",
-        put: |header, slot| slot.text(header.backend.as_bytes()),
-    },
-    Field {
-        name: "not_seen",
-        doc: "the ways into a file that it does not see on this kernel, for people; absent when there are none",
-        put: |header, slot| {
+    field!("ts", "when the programs were attached", |header, slot| slot
+        .time(header.time)),
+    field!(
+        "schema",
+        "version of this contract; within one, fields are only added",
+        |_, slot| slot.number(SCHEMA)
+    ),
+    field!("version", "version of iotrace", |_, slot| slot
+        .text(env!("CARGO_PKG_VERSION").as_bytes())),
+    field!(
+        "backend",
+        "how the kernel is traced: `fentry`, `kprobe` or `syscall`; `none` where nothing is loaded (`--no-bpf`, or because it could not be)",
+        |header, slot| slot.text(header.backend.as_bytes())
+    ),
+    field!(
+        "not_seen",
+        "the ways into a file that it does not see on this kernel, for people; absent when there are none",
+        |header, slot| {
             if let Some(list) = Way::list(&header.unseen) {
                 slot.text(list.as_bytes());
             }
-        },
-    },
-    Field {
-        name: "unseen",
-        doc: "the same by names that do not change, listed below",
-        put: |header, slot| slot.words(header.unseen.iter().map(|way| way.name())),
-    },
-    Field {
-        name: "kernel",
-        doc: "release of the running kernel",
-        put: |header, slot| slot.text(header.kernel.as_bytes()),
-    },
-    Field {
-        name: "command",
-        doc: "the command of iotrace that writes this stream",
-        put: |header, slot| slot.text(header.command.as_bytes()),
-    },
+        }
+    ),
+    field!(
+        "unseen",
+        "the same by names that do not change, listed below",
+        |header, slot| slot.words(header.unseen.iter().map(|way| way.name()))
+    ),
+    field!("kernel", "release of the running kernel", |header, slot| {
+        slot.text(header.kernel.as_bytes())
+    }),
+    field!(
+        "command",
+        "the command of iotrace that writes this stream",
+        |header, slot| slot.text(header.command.as_bytes())
+    ),
 ];
 
 /// What the last record of every command tells.
@@ -139,14 +131,10 @@ pub struct End {
 
 /// The last record of every command.
 pub const END_FIELDS: &[Field<End>] = &[
-    Field {
-        name: "ts",
-        doc: "when tracing ended",
-        put: |end, slot| slot.time(end.time),
-    },
-    Field {
-        name: "lost",
-        doc: "what was lost since the start, by cause",
-        put: |end, slot| slot.numbers(end.lost.iter()),
-    },
+    field!("ts", "when tracing ended", |end, slot| slot.time(end.time)),
+    field!(
+        "lost",
+        "what was lost since the start, by cause",
+        |end, slot| slot.numbers(end.lost.iter())
+    ),
 ];

@@ -1,5 +1,6 @@
 //! Renderers: rows to text tables and to NDJSON.
 
+mod cell;
 pub mod ndjson;
 mod recording;
 pub mod sanitize;
@@ -217,6 +218,10 @@ impl Screen {
     /// Columns and lines of the terminal now: no width when lines may be of any
     /// length, as in a pipe.
     pub fn size(self) -> (Option<usize>, usize) {
+        const ANY: (Option<usize>, usize) = (None, usize::MAX);
+        if !self.terminal {
+            return ANY;
+        }
         let mut size = libc::winsize {
             ws_row: 0,
             ws_col: 0,
@@ -225,8 +230,8 @@ impl Screen {
         };
         // SAFETY: the kernel fills the struct.
         let result = unsafe { libc::ioctl(libc::STDOUT_FILENO, libc::TIOCGWINSZ, &raw mut size) };
-        if !self.terminal || result != 0 || size.ws_col == 0 || size.ws_row == 0 {
-            return (None, usize::MAX);
+        if result != 0 || size.ws_col == 0 || size.ws_row == 0 {
+            return ANY;
         }
         (Some(size.ws_col.into()), size.ws_row.into())
     }

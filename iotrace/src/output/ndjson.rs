@@ -1,6 +1,8 @@
 //! NDJSON: one object a line. A table of fields per kind of record is the only
 //! place where their names stand; docs/events.md is checked against it.
 
+use std::cell::RefCell;
+
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use jiff::Timestamp;
 
@@ -9,19 +11,26 @@ use crate::event::Time;
 
 /// A field of a record.
 pub struct Field<R: 'static> {
-    /// Its name; units stand in it.
-    pub name: &'static str,
+    /// Its name as it begins the field in a record: `,"name":`. Units stand in it.
+    pub key: &'static str,
     /// What it means, for docs/events.md.
     pub doc: &'static str,
     /// Writes its value. What is not written is absent: unknown is never 0.
     pub put: fn(&R, Slot<'_>),
 }
 
+impl<R> Field<R> {
+    /// Its name.
+    pub fn name(&self) -> &'static str {
+        &self.key[2..self.key.len() - 2]
+    }
+}
+
 /// A [`Field`] on few lines.
 macro_rules! field {
     ($name:literal, $doc:literal, $put:expr) => {
         $crate::output::ndjson::Field {
-            name: $name,
+            key: concat!(",\"", $name, "\":"),
             doc: $doc,
             put: $put,
         }
@@ -32,7 +41,7 @@ pub(crate) use field;
 /// Place for one value.
 pub struct Slot<'a> {
     out: &'a mut Vec<u8>,
-    name: &'static str,
+    key: &'static str,
 }
 
 /// Writes a record.
@@ -45,7 +54,7 @@ pub fn write<R>(out: &mut Vec<u8>, kind: &'static str, fields: &[Field<R>], reco
             record,
             Slot {
                 out,
-                name: field.name,
+                key: field.key,
             },
         );
     }
@@ -82,9 +91,7 @@ pub fn share(value: Option<f64>, slot: Slot<'_>) {
 
 impl Slot<'_> {
     fn key(&mut self) -> &mut Vec<u8> {
-        self.out.extend_from_slice(b",\"");
-        self.out.extend_from_slice(self.name.as_bytes());
-        self.out.extend_from_slice(b"\":");
+        self.out.extend_from_slice(self.key.as_bytes());
         self.out
     }
 
@@ -101,7 +108,7 @@ impl Slot<'_> {
         for field in fields {
             let slot = Slot {
                 out: &mut inner,
-                name: field.name,
+                key: field.key,
             };
             (field.put)(record, slot);
         }
@@ -136,12 +143,16 @@ impl Slot<'_> {
 
     /// Text. Bytes that are not UTF-8 become U+FFFD; see [`Slot::raw`].
     pub fn text(mut self, bytes: &[u8]) {
-        quote(self.key(), &String::from_utf8_lossy(bytes));
+        let out = self.key();
+        match sanitize::plain(bytes) {
+            Some(text) => quote_plain(out, text),
+            None => quote(out, &String::from_utf8_lossy(bytes)),
+        }
     }
 
     /// Base64 of what [`Slot::text`] could only show with losses.
     pub fn raw(mut self, bytes: &[u8]) {
-        if std::str::from_utf8(bytes).is_err() {
+        if sanitize::plain(bytes).is_none() && std::str::from_utf8(bytes).is_err() {
             let encoded = STANDARD.encode(bytes);
             quote(self.key(), &encoded);
         }
@@ -149,8 +160,21 @@ impl Slot<'_> {
 
     /// A point in time: RFC 3339, UTC, nanoseconds.
     pub fn time(mut self, time: Time) {
-        let text = rfc3339(time);
-        quote(self.key(), &text);
+        let out = self.key();
+        out.push(b'"');
+        rfc3339(time, out);
+        out.push(b'"');
+    }
+
+    /// A device: `MAJOR:MINOR`.
+    pub fn device(mut self, major: u32, minor: u32) {
+        let mut digits = itoa::Buffer::new();
+        let out = self.key();
+        out.push(b'"');
+        out.extend_from_slice(digits.format(major).as_bytes());
+        out.push(b':');
+        out.extend_from_slice(digits.format(minor).as_bytes());
+        out.push(b'"');
     }
 
     /// A list of words.
@@ -214,6 +238,9 @@ impl Slot<'_> {
 /// A JSON string. What would drive a terminal is escaped, since that is where
 /// NDJSON too may end.
 fn quote(out: &mut Vec<u8>, text: &str) {
+    if let Some(text) = sanitize::plain(text.as_bytes()) {
+        return quote_plain(out, text);
+    }
     out.push(b'"');
     for character in text.chars() {
         match character {
@@ -230,10 +257,34 @@ fn quote(out: &mut Vec<u8>, text: &str) {
     out.push(b'"');
 }
 
+/// The same of what needs no escapes.
+fn quote_plain(out: &mut Vec<u8>, text: &str) {
+    out.push(b'"');
+    out.extend_from_slice(text.as_bytes());
+    out.push(b'"');
+}
+
 /// `2024-06-01T12:00:00.000000001Z`.
-pub fn rfc3339(time: Time) -> String {
-    let timestamp = Timestamp::from_nanosecond(i128::from(time.0)).unwrap_or_default();
-    format!("{timestamp:.9}")
+fn rfc3339(time: Time, out: &mut Vec<u8>) {
+    const SECOND: u64 = 1_000_000_000;
+    thread_local! {
+        /// The second that was written last, for many records are of one.
+        static LAST: RefCell<(u64, String)> = RefCell::default();
+    }
+    LAST.with_borrow_mut(|(second, text)| {
+        if text.is_empty() || *second != time.0 / SECOND {
+            *second = time.0 / SECOND;
+            let timestamp = Timestamp::from_second(*second as i64).unwrap_or_default();
+            *text = format!("{timestamp:.0}");
+        }
+        out.extend_from_slice(text.trim_end_matches('Z').as_bytes());
+    });
+    // A digit more, so that none of the fraction is left out.
+    let mut digits = itoa::Buffer::new();
+    let fraction = digits.format(SECOND + time.0 % SECOND);
+    out.push(b'.');
+    out.extend_from_slice(&fraction.as_bytes()[1..]);
+    out.push(b'Z');
 }
 
 #[cfg(test)]
@@ -243,16 +294,8 @@ mod tests {
     use serde_json::Value;
 
     const FIELDS: [Field<Vec<u8>>; 2] = [
-        Field {
-            name: "path",
-            doc: "",
-            put: |bytes, slot| slot.text(bytes),
-        },
-        Field {
-            name: "path_b64",
-            doc: "",
-            put: |bytes, slot| slot.raw(bytes),
-        },
+        field!("path", "", |bytes, slot| slot.text(bytes)),
+        field!("path_b64", "", |bytes, slot| slot.raw(bytes)),
     ];
 
     fn lossless(bytes: &Vec<u8>) -> Result<(), TestCaseError> {
@@ -288,9 +331,11 @@ mod tests {
 
     #[test]
     fn times_are_utc_with_nanoseconds() {
-        assert_eq!(
-            rfc3339(Time(1_000_000_007)),
-            "1970-01-01T00:00:01.000000007Z"
-        );
+        let text = |time| {
+            let mut out = Vec::new();
+            rfc3339(time, &mut out);
+            String::from_utf8(out).expect("text")
+        };
+        assert_eq!(text(Time(1_000_000_007)), "1970-01-01T00:00:01.000000007Z");
     }
 }

@@ -1,6 +1,9 @@
 //! Names are bytes that anyone can choose. None of them may drive a terminal.
 
-use std::{borrow::Cow, fmt::Write as _};
+use std::{
+    borrow::Cow,
+    fmt::{self, Write as _},
+};
 
 use crate::event::FilePath;
 
@@ -8,10 +11,8 @@ use crate::event::FilePath;
 /// characters that change how their neighbours are shown become `\xNN` or
 /// `\u{NNNN}`, and a backslash `\\`, so that no name looks like another.
 pub fn text(bytes: &[u8]) -> Cow<'_, str> {
-    let plain = |byte: &u8| (0x20..0x7f).contains(byte) && *byte != b'\\';
-    if bytes.iter().all(plain) {
-        // ASCII is UTF-8, so nothing is replaced here.
-        return String::from_utf8_lossy(bytes);
+    if let Some(text) = plain(bytes) {
+        return text.into();
     }
     let mut safe = String::with_capacity(bytes.len() + 16);
     for chunk in bytes.utf8_chunks() {
@@ -25,35 +26,58 @@ pub fn text(bytes: &[u8]) -> Cow<'_, str> {
     Cow::Owned(safe)
 }
 
+/// A text that is ASCII which every output shows as it is: most names are.
+pub fn plain(bytes: &[u8]) -> Option<&str> {
+    // Blocks of this size are looked at with a few instructions.
+    const BLOCK: usize = 16;
+    let (blocks, rest) = bytes.as_chunks();
+    let mut last = [b' '; BLOCK];
+    last[..rest.len()].copy_from_slice(rest);
+    let is_plain = |byte: u8| (0x20..0x7f).contains(&byte) && byte != b'\\' && byte != b'"';
+    // Not `all`, which ends early, and so looks at each.
+    let are_plain =
+        |block: &[u8; BLOCK]| block.iter().fold(true, |all, byte| all & is_plain(*byte));
+    if !are_plain(&last) || !blocks.iter().all(are_plain) {
+        return None;
+    }
+    // SAFETY: all of it is ASCII, which is UTF-8.
+    Some(unsafe { std::str::from_utf8_unchecked(bytes) })
+}
+
 /// A name that stands by itself: [`text`] whose spaces at either end show as
 /// `\x20`, for beside a column's padding or the end of a line nobody sees them.
 pub fn name(bytes: &[u8]) -> Cow<'_, str> {
     const SPACE: &str = "\\x20";
+    if !bytes.starts_with(b" ") && !bytes.ends_with(b" ") {
+        return plain(bytes).map_or_else(|| text(bytes), Cow::Borrowed);
+    }
     let is_space = |byte: &&u8| **byte == b' ';
     let before = bytes.iter().take_while(is_space).count();
     let rest = &bytes[before..];
     let after = rest.iter().rev().take_while(is_space).count();
     let inner = text(&rest[..rest.len() - after]);
-    if before + after == 0 {
-        return inner;
-    }
     [&SPACE.repeat(before), &*inner, &SPACE.repeat(after)]
         .concat()
         .into()
 }
 
 /// Appends a path as people see it.
-pub fn path(path: &FilePath, cell: &mut String) {
+pub fn path(path: &FilePath, cell: &mut impl fmt::Write) {
+    // Writing to memory does not fail.
+    let mut put = |text: &str| _ = cell.write_str(text);
     if path.cut && !path.bytes.starts_with(b"/") {
-        cell.push_str("…/");
+        put("…/");
     }
     // A file may be called so without being it.
     match path.bytes.strip_suffix(b" (deleted)") {
-        Some(stem) => cell.extend([&*name(stem), "\\x20(deleted)"]),
-        None => cell.push_str(&name(&path.bytes)),
+        Some(stem) => {
+            put(&name(stem));
+            put("\\x20(deleted)");
+        }
+        None => put(&name(&path.bytes)),
     }
     if path.deleted {
-        cell.push_str(" (deleted)");
+        put(" (deleted)");
     }
 }
 

@@ -1,6 +1,9 @@
 //! Text tables with fixed columns. The last column has the rest of the line.
 
-use unicode_width::{UnicodeWidthChar as _, UnicodeWidthStr as _};
+use unicode_width::UnicodeWidthChar as _;
+
+pub use super::cell::Cell;
+use super::cell::width;
 
 /// A column.
 pub struct Column<R: 'static> {
@@ -11,8 +14,8 @@ pub struct Column<R: 'static> {
     pub width: usize,
     /// Where the value stands in it.
     pub align: Align,
-    /// Appends the value, which must be safe to print.
-    pub cell: fn(&R, &mut String),
+    /// Writes the value, which must be safe to print.
+    pub cell: fn(&R, &mut Cell<'_>),
     /// Whether it gives way where the screen is too narrow for the last column: the highest first,
     /// never at 0.
     pub spare: u8,
@@ -82,17 +85,23 @@ impl<R> Table<R> {
         Self { columns, width }
     }
 
+    /// Whether it is made for lines of this width.
+    pub fn has_width(&self, width: Option<usize>) -> bool {
+        self.width == width
+    }
+
     /// Makes the columns of a narrow screen as narrow as these rows allow.
     pub fn fit(&mut self, rows: &[R]) {
         let usual: usize = self.columns.iter().map(|column| column.width + 1).sum();
         if self.width.is_none_or(|width| width >= usual + ENOUGH) {
             return;
         }
-        let mut cell = String::new();
+        let mut value = Vec::new();
         for column in &mut self.columns {
-            let mut widest = column.title.width();
+            let mut widest = width(column.title);
             for row in rows {
-                cell.clear();
+                value.clear();
+                let mut cell = Cell::new(&mut value, 0, column.align);
                 (column.cell)(row, &mut cell);
                 widest = widest.max(cell.width());
             }
@@ -102,102 +111,102 @@ impl<R> Table<R> {
 
     /// Writes the titles.
     pub fn titles(&self, out: &mut Vec<u8>) {
-        let mut line = String::new();
-        for (n, column) in self.columns.iter().enumerate() {
-            let last = n + 1 == self.columns.len();
-            pad(&mut line, column.title, column, last);
-        }
-        finish(out, line, self.width);
+        self.line(out, |column, cell, _| cell.push_str(column.title));
     }
 
     /// Writes a row. What does not fit is cut out of the last column, from its beginning unless
     /// it is one to be cut: the end of a path tells more, the begin of a command.
     pub fn row(&self, out: &mut Vec<u8>, row: &R) {
-        let mut line = String::new();
-        let mut cell = String::new();
+        self.line(out, |column, cell, room| {
+            (column.cell)(row, cell);
+            match (self.width, room, column.align) {
+                (None, ..) | (_, None, Align::Left | Align::Right) => {}
+                (_, None, Align::Cut) => cell.cut(|value| begin(value, column.width)),
+                (_, Some(room), Align::Cut) => cell.cut(|value| begin(value, room)),
+                (_, Some(room), _) => cell.cut(|value| tail(value, room)),
+            }
+        });
+    }
+
+    /// Writes a line with what `value` puts into each column. It is told what room there is for the
+    /// last of them.
+    fn line(&self, out: &mut Vec<u8>, value: impl Fn(&Column<R>, &mut Cell<'_>, Option<usize>)) {
+        let begin = out.len();
+        let mut used = 0;
         for (n, column) in self.columns.iter().enumerate() {
-            cell.clear();
-            (column.cell)(row, &mut cell);
-            let last = n + 1 == self.columns.len();
-            let text = match self.width {
-                Some(width) if last => {
-                    let left = width.saturating_sub(line.width());
-                    match column.align {
-                        Align::Cut => begin(&cell, left),
-                        _ => tail(&cell, left),
-                    }
-                }
-                Some(_) if column.align == Align::Cut => begin(&cell, column.width),
-                _ => cell.as_str().into(),
-            };
-            pad(&mut line, &text, column, last);
+            let follows = n + 1 < self.columns.len();
+            let mut cell = Cell::new(out, column.width, column.align);
+            let room = self.width.filter(|_| !follows);
+            value(
+                column,
+                &mut cell,
+                room.map(|width| width.saturating_sub(used)),
+            );
+            used += cell.end(follows);
+            if follows {
+                out.push(b' ');
+                used += 1;
+            }
         }
-        finish(out, line, self.width);
+        finish(out, begin, self.width);
     }
 }
 
-fn pad<R>(line: &mut String, text: &str, column: &Column<R>, last: bool) {
-    let space = column.width.saturating_sub(text.width());
-    if column.align == Align::Right {
-        line.extend(std::iter::repeat_n(' ', space));
-    }
-    line.push_str(text);
-    if !last {
-        if column.align != Align::Right {
-            line.extend(std::iter::repeat_n(' ', space));
-        }
-        line.push(' ');
-    }
-}
-
-fn finish(out: &mut Vec<u8>, mut line: String, width: Option<usize>) {
+/// Ends the line that begins there: cuts what is too much of it, and spaces that nobody sees.
+fn finish(out: &mut Vec<u8>, begin: usize, width: Option<usize>) {
     if let Some(width) = width {
         let mut used = 0;
+        let line = String::from_utf8_lossy(&out[begin..]);
         let end = line.char_indices().find(|(_, character)| {
             used += character.width().unwrap_or(0);
             used > width
         });
         if let Some((end, _)) = end {
-            line.truncate(end);
+            out.truncate(begin + end);
         }
     }
-    out.extend_from_slice(line.trim_end().as_bytes());
+    let line = out[begin..].trim_ascii_end().len();
+    out.truncate(begin + line);
     out.push(b'\n');
 }
 
 /// Least room in which a cut value still says something.
 const LEAST: usize = 8;
 
-/// The begin of `text` that fits into `width`.
-pub fn begin(text: &str, width: usize) -> std::borrow::Cow<'_, str> {
-    if text.width() <= width {
-        return text.into();
+/// The begin of `text` that fits into `room`, if that is not all of it.
+pub fn begin(text: &str, room: usize) -> Option<String> {
+    if width(text) <= room {
+        return None;
     }
     let mut used = 1;
     let end = text.char_indices().find(|(_, character)| {
         used += character.width().unwrap_or(0);
-        used > width
+        used > room
     });
-    format!("{}…", &text[..end.map_or(text.len(), |(at, _)| at)]).into()
+    Some(format!(
+        "{}…",
+        &text[..end.map_or(text.len(), |(at, _)| at)]
+    ))
 }
 
-/// The end of `text` that fits into `width`.
-fn tail(text: &str, width: usize) -> std::borrow::Cow<'_, str> {
-    if text.width() <= width || width < LEAST {
-        return text.into();
+/// The end of `text` that fits into `room`, if that is not all of it.
+fn tail(text: &str, room: usize) -> Option<String> {
+    if width(text) <= room || room < LEAST {
+        return None;
     }
     let mut used = 1;
     let start = text.char_indices().rev().find(|(_, character)| {
         used += character.width().unwrap_or(0);
-        used > width
+        used > room
     });
     let from = start.map_or(0, |(at, character)| at + character.len_utf8());
-    format!("…{}", &text[from..]).into()
+    Some(format!("…{}", &text[from..]))
 }
 
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
+    use unicode_width::UnicodeWidthStr as _;
 
     use super::*;
     use crate::output::sanitize;

@@ -61,7 +61,7 @@ impl Joiner {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::event::{Thread, Time};
+    use crate::event::{Comm, Thread, Time};
     use bytes::Bytes;
 
     fn path(name: &'static str) -> Option<FilePath> {
@@ -78,7 +78,7 @@ mod tests {
                 pid: 1,
                 tid,
                 uid: 0,
-                comm: Bytes::new(),
+                comm: Comm::default(),
             },
             what: Changed::Rename {
                 from: None,

@@ -4,10 +4,11 @@
 use std::sync::Arc;
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
-use bytes::Bytes;
 use iotrace::{
     decode::{self, Record},
-    event::{Counts, Event, FileId, FilePath, FileType, Io, Open, Opened, Thread, Tick, Time},
+    event::{
+        Comm, Counts, Event, FileId, FilePath, FileType, Io, Open, Opened, Thread, Tick, Time,
+    },
     kernel::btf::Btf,
 };
 use iotrace_common::{COMM_LEN, Layout};
@@ -20,11 +21,11 @@ pub fn record(bytes: &[u8]) -> Option<Record> {
     let record = decode::record(bytes).ok()?;
     let (path, comm) = match &record {
         Record::Name { path, .. } => (path, None),
-        Record::Open { open, .. } => (&open.path, Some(&open.thread.comm)),
+        Record::Open { open, .. } => (&open.path, Some(&open.thread.comm[..])),
         Record::From(begun) => (&begun.path, None),
-        Record::Change { change, .. } => (&change.path, Some(&change.thread.comm)),
-        Record::Each(each) => (&None, Some(&each.thread.comm)),
-        Record::Exit(exit) => (&None, Some(&exit.comm)),
+        Record::Change { change, .. } => (&change.path, Some(&change.thread.comm[..])),
+        Record::Each(each) => (&None, Some(&each.thread.comm[..])),
+        Record::Exit(exit) => (&None, Some(&exit.comm[..])),
     };
     if let Some(comm) = comm {
         assert!(comm.len() <= COMM_LEN && !comm.contains(&0), "{comm:?}");
@@ -46,21 +47,21 @@ pub fn record_and_output(bytes: &[u8]) {
         Some(Record::From(_) | Record::Exit(_)) => {}
         Some(Record::Name { file, path }) => {
             // Nothing but the name comes with such a record.
-            let comm = Bytes::copy_from_slice(&bytes[bytes.len().saturating_sub(COMM_LEN)..]);
+            let comm = &bytes[bytes.len().saturating_sub(COMM_LEN)..];
             transfers(&[transfer(comm, file, path)]);
         }
         None => {}
     }
 }
 
-/// A transfer of the largest numbers.
-pub fn transfer(comm: Bytes, file: FileId, path: Option<FilePath>) -> Io {
+/// A transfer of the largest numbers, by a thread of this name, as far as there is room for it.
+pub fn transfer(comm: &[u8], file: FileId, path: Option<FilePath>) -> Io {
     Io {
         thread: Thread {
             pid: u32::MAX,
             tid: u32::MAX,
             uid: u32::MAX,
-            comm,
+            comm: cut(comm),
         },
         file,
         file_type: FileType::Regular,
@@ -80,6 +81,11 @@ pub fn transfer(comm: Bytes, file: FileId, path: Option<FilePath>) -> Io {
         },
         lower: true,
     }
+}
+
+/// The name of a thread, as far as there is room for it.
+pub fn cut(name: &[u8]) -> Comm {
+    Comm::new(&name[..name.len().min(COMM_LEN)]).expect("a name")
 }
 
 /// Shows an event of `events` and `churn` as text and as NDJSON.
@@ -112,7 +118,11 @@ pub fn opens(opens: &[Open]) {
     for (record, open) in records[1..].iter().zip(opens) {
         assert_eq!(record["type"], "open");
         assert_name(record, "comm", Some(&open.thread.comm));
-        assert_name(record, "path", open.path.as_ref().map(|path| &path.bytes));
+        assert_name(
+            record,
+            "path",
+            open.path.as_ref().map(|path| &path.bytes[..]),
+        );
         assert_eq!(record["cgroup_id"].as_u64(), Some(open.cgroup));
         assert_eq!(record["pid"].as_u64(), Some(open.thread.pid.into()));
         match &open.result {
@@ -232,8 +242,7 @@ fn objects(text: &[u8]) -> Vec<Map<String, Value>> {
     lines(text).into_iter().map(object::parse).collect()
 }
 
-fn assert_name(record: &Map<String, Value>, key: &str, expected: Option<&Bytes>) {
-    let expected = expected.map(|bytes| &**bytes);
+fn assert_name(record: &Map<String, Value>, key: &str, expected: Option<&[u8]>) {
     assert_eq!(
         name(record, key).as_deref(),
         expected,

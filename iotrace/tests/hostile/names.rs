@@ -1,6 +1,5 @@
 //! Names of threads and files, made to break terminals, tables and NDJSON.
 
-use bytes::Bytes;
 use iotrace::{
     event::{FileId, FilePath, FileType, Io, Open, Opened, Thread, Time},
     output::{sanitize, told},
@@ -79,7 +78,7 @@ fn transfers() -> impl Strategy<Value = Vec<Io>> {
         any::<(u32, u32)>(),
     );
     let transfer = transfer.prop_map(|(comm, file, path, counts, (pid, tid))| {
-        let mut io = check::transfer(comm.into(), file, path);
+        let mut io = check::transfer(&comm, file, path);
         (io.thread.pid, io.thread.tid) = (pid, tid);
         let [reads, writes, read_bytes, write_bytes] = counts;
         io.counts = iotrace::event::Counts {
@@ -126,7 +125,7 @@ fn opens() -> impl Strategy<Value = Vec<Open>> {
                 pid,
                 tid,
                 uid,
-                comm: comm.into(),
+                comm: check::cut(&comm),
             },
             flags,
             mode,
@@ -230,5 +229,5 @@ fn an_empty_name_is_a_name() {
         ino: 0,
         generation: 0,
     };
-    check::transfers(&[check::transfer(Bytes::new(), file, Some(path))]);
+    check::transfers(&[check::transfer(b"", file, Some(path))]);
 }

@@ -107,7 +107,7 @@ proptest! {
         prop_assert_eq!(open.result, expected);
         let thread = open.thread;
         prop_assert_eq!((thread.pid, thread.tid, thread.uid), (1, 2, 3));
-        prop_assert_eq!(thread.comm, comm);
+        prop_assert_eq!(&*thread.comm, &comm[..]);
         let numbers = (open.time.0, open.cgroup, open.mount_ns, open.mode);
         prop_assert_eq!(numbers, (4, 5, Some(6), 0o640));
     }

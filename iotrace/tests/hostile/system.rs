@@ -130,7 +130,7 @@ fn work() -> impl Strategy<Value = Event> {
 
 prop_compose! {
     fn transfer()(pid in 0..4u32, comm in names::hostile(3), path in names::path()) -> Event {
-        let mut io = check::transfer(Bytes::from(comm), FILE, path);
+        let mut io = check::transfer(&comm, FILE, path);
         io.thread.pid = pid;
         io.lower = false;
         Event::Io(io)

@@ -127,7 +127,7 @@ pub const LIFE_FIELDS: &[Field<LifeRow>] = &[
         "device of the file system, `MAJOR:MINOR`; absent when only the name is known",
         |row, slot| {
             if let Some(file) = row.ended.life.file {
-                slot.text(format!("{}:{}", file.major, file.minor).as_bytes());
+                slot.device(file.major, file.minor);
             }
         }
     ),

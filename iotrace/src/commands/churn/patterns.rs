@@ -257,14 +257,14 @@ impl Patterns {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use bytes::Bytes;
+    use crate::event::Comm;
 
     fn thread(tid: u32) -> Thread {
         Thread {
             pid: 1,
             tid,
             uid: 0,
-            comm: Bytes::from_static(b"t"),
+            comm: Comm::from(b"t"),
         }
     }
 

@@ -9,7 +9,7 @@ use crate::{
     event::{Lost, Thread, Time},
     output::{
         sanitize,
-        table::{Column, column},
+        table::{Cell, Column, column},
         units,
     },
 };
@@ -164,26 +164,26 @@ pub fn headline(
     line
 }
 
-fn number(value: u64, cell: &mut String) {
+fn number(value: u64, cell: &mut Cell<'_>) {
     let _ = write!(cell, "{value}");
 }
 
-fn kib(bytes: u64, cell: &mut String) {
+fn kib(bytes: u64, cell: &mut Cell<'_>) {
     number(units::kib(bytes), cell);
 }
 
-fn kib_if_known(bytes: Option<u64>, cell: &mut String) {
+fn kib_if_known(bytes: Option<u64>, cell: &mut Cell<'_>) {
     match bytes {
         Some(bytes) => kib(bytes, cell),
         None => cell.push('-'),
     }
 }
 
-fn quantile(row: &PatternRow, part: f64, cell: &mut String) {
+fn quantile(row: &PatternRow, part: f64, cell: &mut Cell<'_>) {
     age(row.pattern.lifetimes.quantile(part), cell);
 }
 
-fn age(ns: Option<u64>, cell: &mut String) {
+fn age(ns: Option<u64>, cell: &mut Cell<'_>) {
     match ns {
         Some(ns) => cell.push_str(&units::duration(ns)),
         None => cell.push('-'),

@@ -8,7 +8,8 @@ use super::{
 };
 use crate::{
     event::{
-        Change, Changed, Counts, Door, FileId, FilePath, FileType, Io, Open, Opened, Thread, Time,
+        Change, Changed, Comm, Counts, Door, FileId, FilePath, FileType, Io, Open, Opened, Thread,
+        Time,
     },
     filter::NameFilter,
 };
@@ -18,7 +19,7 @@ fn thread(tid: u32) -> Thread {
         pid: 1,
         tid,
         uid: 0,
-        comm: Bytes::from_static(b"t"),
+        comm: Comm::from(b"t"),
     }
 }
 

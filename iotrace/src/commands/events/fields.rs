@@ -19,10 +19,6 @@ fn other(change: &Change) -> Option<FileId> {
     }
 }
 
-fn dev(file: FileId) -> String {
-    format!("{}:{}", file.major, file.minor)
-}
-
 /// Fields of the records of changes: `create`, `link`, `unlink`, `rmdir`, `rename`, `truncate`
 /// and `free`.
 pub const CHANGE_FIELDS: &[Field<Change>] = &[
@@ -104,7 +100,7 @@ pub const CHANGE_FIELDS: &[Field<Change>] = &[
         "device of the file system, `MAJOR:MINOR`; absent when the file is not known (backends that see system calls only)",
         |change, slot| {
             if let Some(file) = change.file {
-                slot.text(dev(file).as_bytes());
+                slot.device(file.major, file.minor);
             }
         }
     ),
@@ -150,7 +146,7 @@ pub const CHANGE_FIELDS: &[Field<Change>] = &[
         "of a rename, the file that had the new name: its device",
         |change, slot| {
             if let Some(file) = other(change) {
-                slot.text(dev(file).as_bytes());
+                slot.device(file.major, file.minor);
             }
         }
     ),
@@ -232,7 +228,7 @@ pub const EACH_FIELDS: &[Field<Each>] = &[
         slot.mark(each.path.as_ref().is_some_and(|path| path.cut));
     }),
     field!("dev", "as in `io`", |each, slot| slot
-        .text(dev(each.file).as_bytes())),
+        .device(each.file.major, each.file.minor)),
     field!("ino", "inode number", |each, slot| slot
         .number(each.file.ino)),
     field!("gen", "generation of the inode", |each, slot| slot

@@ -162,7 +162,7 @@ pub const OPEN_FIELDS: &[Field<Row>] = &[
         "device of the file system, `MAJOR:MINOR`",
         |row, slot| {
             if let Some((file, _)) = file(row) {
-                slot.text(format!("{}:{}", file.major, file.minor).as_bytes());
+                slot.device(file.major, file.minor);
             }
         }
     ),

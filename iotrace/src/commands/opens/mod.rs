@@ -23,8 +23,9 @@ pub use rows::Row;
 /// The command at work.
 pub struct Opens {
     config: Config,
-    /// Columns and screen; the screen may change its size at any time.
     columns: Vec<Column<Row>>,
+    /// For the width that the screen had last; it may change at any time.
+    table: Table<Row>,
     screen: Screen,
     first: Option<Time>,
     shown: u64,
@@ -34,8 +35,10 @@ pub struct Opens {
 impl Opens {
     /// Nothing seen yet.
     pub fn new(config: Config, screen: Screen) -> Self {
+        let columns = rows::columns(&config);
         Self {
-            columns: rows::columns(&config),
+            table: Table::new(&columns, screen.size().0),
+            columns,
             config,
             screen,
             first: None,
@@ -44,8 +47,12 @@ impl Opens {
         }
     }
 
-    fn table(&self) -> Table<Row> {
-        Table::new(&self.columns, self.screen.size().0)
+    fn table(&mut self) -> &mut Table<Row> {
+        let width = self.screen.size().0;
+        if !self.table.has_width(width) {
+            self.table = Table::new(&self.columns, width);
+        }
+        &mut self.table
     }
 
     fn open(&mut self, open: Open, out: &mut Output) -> io::Result<()> {

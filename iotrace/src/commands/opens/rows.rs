@@ -48,29 +48,29 @@ const TIME: Column<Row> = column!("TIME(s)", 14, Left, |row, cell| {
     let _ = write!(cell, "{}.{:09}", ns / 1_000_000_000, ns % 1_000_000_000);
 });
 const UID: Column<Row> = column!("UID", 6, Left, |row, cell| {
-    let _ = write!(cell, "{}", row.open.thread.uid);
+    cell.number(row.open.thread.uid);
 });
 const PID: Column<Row> = column!("PID", 7, Left, |row, cell| {
-    let _ = write!(cell, "{}", row.open.thread.pid);
+    cell.number(row.open.thread.pid);
 });
 const TID: Column<Row> = column!("TID", 7, Left, |row, cell| {
-    let _ = write!(cell, "{}", row.open.thread.tid);
+    cell.number(row.open.thread.tid);
 });
 const COMM: Column<Row> = column!("COMM", 15, Cut, |row, cell| {
     cell.push_str(&sanitize::name(&row.open.thread.comm));
 });
 const FD: Column<Row> = column!("FD", 4, Right, |row, cell| {
-    let _ = match row.open.result {
-        Opened::Ok { fd: Some(fd), .. } => write!(cell, "{fd}"),
-        Opened::Ok { fd: None, .. } => write!(cell, "-"),
-        Opened::Failed { .. } => write!(cell, "-1"),
-    };
+    match row.open.result {
+        Opened::Ok { fd: Some(fd), .. } => cell.number(fd),
+        Opened::Ok { fd: None, .. } => cell.push('-'),
+        Opened::Failed { .. } => cell.push_str("-1"),
+    }
 });
 const ERR: Column<Row> = column!("ERR", 3, Right, |row, cell| {
-    let _ = match row.open.result {
-        Opened::Ok { .. } => write!(cell, "0"),
-        Opened::Failed { errno } => write!(cell, "{errno}"),
-    };
+    match row.open.result {
+        Opened::Ok { .. } => cell.number(0),
+        Opened::Failed { errno } => cell.number(errno),
+    }
 });
 const FLAGS: Column<Row> = column!("FLAGS", 8, Left, |row, cell| {
     let _ = write!(cell, "{:08o}", flags::number(row.open.flags));

@@ -332,7 +332,8 @@ pub fn files(row: &Row, width: Option<usize>, out: &mut Vec<u8>) {
             Some(path) => sanitize::path(path, &mut line),
             None => line.push_str("<unknown>"),
         }
-        out.extend_from_slice(table::begin(&line, width.unwrap_or(usize::MAX)).as_bytes());
+        let cut = width.and_then(|width| table::begin(&line, width));
+        out.extend_from_slice(cut.unwrap_or(line).as_bytes());
         out.push(b'\n');
     }
 }

@@ -79,7 +79,7 @@ pub const IO_FIELDS: &[Field<Row>] = &[
         "device of the file system, `MAJOR:MINOR`",
         |row, slot| {
             if let Some((file, _)) = row.file {
-                slot.text(format!("{}:{}", file.major, file.minor).as_bytes());
+                slot.device(file.major, file.minor);
             }
         }
     ),

@@ -2,15 +2,13 @@
 
 use std::{fmt::Write as _, sync::Arc};
 
-use bytes::Bytes;
-
 use super::args::{By, Config};
 use crate::{
     commands::headline,
-    event::{Counts, FileId, FilePath, FileType, Io, Load, Lost, Time},
+    event::{Comm, Counts, FileId, FilePath, FileType, Io, Load, Lost, Time},
     output::{
         sanitize,
-        table::{Column, column},
+        table::{Cell, Column, column},
         units,
     },
 };
@@ -27,7 +25,7 @@ pub struct Row {
     /// Real user id.
     pub uid: Option<u32>,
     /// Name of the thread or process.
-    pub comm: Option<Bytes>,
+    pub comm: Option<Comm>,
     /// The file and its kind.
     pub file: Option<(FileId, FileType)>,
     /// Its path, or that of the directory.
@@ -125,16 +123,16 @@ const COMM: Column<Row> = column!("COMM", 15, Cut, |row, cell| {
     }
 });
 const READS: Column<Row> = column!("READS", 7, Right, |row, cell| {
-    let _ = write!(cell, "{}", row.counts.reads);
+    cell.number(row.counts.reads);
 });
 const WRITES: Column<Row> = column!("WRITES", 7, Right, |row, cell| {
-    let _ = write!(cell, "{}", row.counts.writes);
+    cell.number(row.counts.writes);
 });
 const R_KB: Column<Row> = column!("R_KB", 8, Right, |row, cell| {
-    let _ = write!(cell, "{}", units::kib(row.counts.read_bytes));
+    cell.number(units::kib(row.counts.read_bytes));
 });
 const W_KB: Column<Row> = column!("W_KB", 8, Right, |row, cell| {
-    let _ = write!(cell, "{}", units::kib(row.counts.write_bytes));
+    cell.number(units::kib(row.counts.write_bytes));
 });
 const DISK_KB: Column<Row> = column!("DISK_KB", 8, Right, |row, cell| {
     kib_if_known(
@@ -149,10 +147,10 @@ const DIRTY_KB: Column<Row> = column!("DIRTY_KB", 8, Right, |row, cell| {
     );
 });
 const M_READS: Column<Row> = column!("M_READS", 7, Right, |row, cell| {
-    let _ = write!(cell, "{}", row.counts.map_reads);
+    cell.number(row.counts.map_reads);
 });
 const M_WRITES: Column<Row> = column!("M_WRITES", 8, Right, |row, cell| {
-    let _ = write!(cell, "{}", row.counts.map_writes);
+    cell.number(row.counts.map_writes);
 });
 const T: Column<Row> = column!("T", 1, Left, |row, cell| {
     cell.push(row.file.map_or('-', |(_, file_type)| file_type.letter()));
@@ -160,7 +158,7 @@ const T: Column<Row> = column!("T", 1, Left, |row, cell| {
 const FILE: Column<Row> = column!("FILE", 0, Left, path);
 const DIRECTORY: Column<Row> = column!("DIRECTORY", 0, Left, path);
 const FILES: Column<Row> = column!("FILES", 7, Right, |row, cell| {
-    let _ = write!(cell, "{}", row.files);
+    cell.number(row.files);
 });
 
 /// The columns of a grouping, with those that were asked for.
@@ -188,20 +186,20 @@ pub fn columns(config: &Config) -> Vec<Column<Row>> {
 /// Behind what a lower layer did.
 const LOWER: &str = " (lower layer)";
 
-fn kib_if_known(bytes: Option<u64>, cell: &mut String) {
+fn kib_if_known(bytes: Option<u64>, cell: &mut Cell<'_>) {
     match bytes {
-        Some(bytes) => _ = write!(cell, "{}", units::kib(bytes)),
+        Some(bytes) => cell.number(units::kib(bytes)),
         None => cell.push('-'),
     }
 }
 
-fn number(value: Option<u32>, cell: &mut String) {
+fn number(value: Option<u32>, cell: &mut Cell<'_>) {
     if let Some(value) = value {
-        let _ = write!(cell, "{value}");
+        cell.number(value);
     }
 }
 
-fn path(row: &Row, cell: &mut String) {
+fn path(row: &Row, cell: &mut Cell<'_>) {
     match (&row.path, row.file) {
         (Some(path), _) => {
             sanitize::path(path, cell);

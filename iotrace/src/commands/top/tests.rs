@@ -10,7 +10,7 @@ use super::{
     rows::{Row, TickRow},
 };
 use crate::{
-    event::{Counts, FileId, FilePath, FileType, Io, Thread, Tick},
+    event::{Comm, Counts, FileId, FilePath, FileType, Io, Thread, Tick},
     filter::NameFilter,
 };
 
@@ -20,7 +20,7 @@ fn io(pid: u32, tid: u32, path: &'static str, read_bytes: u64, write_bytes: u64)
             pid,
             tid,
             uid: 1000,
-            comm: Bytes::from(format!("t{tid}")),
+            comm: Comm::new(format!("t{tid}").as_bytes()).expect("a name"),
         },
         file: FileId {
             major: 8,

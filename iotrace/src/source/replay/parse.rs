@@ -11,8 +11,8 @@ use super::survey;
 use crate::{
     commands::{Header, SCHEMA},
     event::{
-        Change, Changed, Counts, Door, Each, Event, FileId, FilePath, FileType, Io, Load, Lost,
-        Open, Opened, Operation, Storage, Thread, Tick, Time,
+        Change, Changed, Comm, Counts, Door, Each, Event, FileId, FilePath, FileType, Io, Load,
+        Lost, Open, Opened, Operation, Storage, Thread, Tick, Time,
     },
     flags,
     kernel::Way,
@@ -395,8 +395,13 @@ fn thread(fields: &ThreadFields<'_>) -> Result<Thread, String> {
         pid: fields.pid,
         tid: fields.tid,
         uid: fields.uid,
-        comm: text(&fields.comm, fields.comm_b64.as_deref())?,
+        comm: comm(&fields.comm, fields.comm_b64.as_deref())?,
     })
+}
+
+fn comm(name: &str, encoded: Option<&str>) -> Result<Comm, String> {
+    let name = text(name, encoded)?;
+    Comm::new(&name).ok_or_else(|| "a thread with a name that is too long".to_owned())
 }
 
 fn path(fields: &PathFields<'_>) -> Result<Option<FilePath>, String> {

@@ -11,8 +11,8 @@ use crate::{
         events::{Config, Events},
     },
     event::{
-        Accounts, Change, Changed, Container, Counts, Device, DeviceKind, DeviceWork, Door, Each,
-        Facts, FileId, FilePath, FileType, Io, Load, Open, Opened, Operation, Proc, Storage,
+        Accounts, Change, Changed, Comm, Container, Counts, Device, DeviceKind, DeviceWork, Door,
+        Each, Facts, FileId, FilePath, FileType, Io, Load, Open, Opened, Operation, Proc, Storage,
         System, Thread, Tick, Time, Usage, Work, WorkKind,
     },
     filter::NameFilter,
@@ -111,7 +111,7 @@ fn thread(tid: u32) -> Thread {
         pid: 7,
         tid,
         uid: 1000,
-        comm: Bytes::from_static(b"worker \xff\n"),
+        comm: Comm::from(b"worker \xff\n"),
     }
 }
 
@@ -302,9 +302,8 @@ prop_compose! {
 }
 
 prop_compose! {
-    fn any_thread()(pid: u32, tid: u32, uid: u32, comm: [u8; 15]) -> Thread {
-        let end = comm.iter().position(|byte| *byte == 0).unwrap_or(comm.len());
-        Thread { pid, tid, uid, comm: Bytes::copy_from_slice(&comm[..end]) }
+    fn any_thread()(pid: u32, tid: u32, uid: u32, comm: [u8; 16]) -> Thread {
+        Thread { pid, tid, uid, comm: Comm::of_task(&comm) }
     }
 }
 

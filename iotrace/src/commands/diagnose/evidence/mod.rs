@@ -98,7 +98,7 @@ impl Evidence {
                 self.lives.io(&io);
                 let process = self.process(io.thread.pid, &io.thread.comm);
                 process.counts += io.counts;
-                process.thread(io.thread.tid, &io.thread.comm, io.counts.bytes());
+                process.thread(io.thread.tid, io.thread.comm, io.counts.bytes());
                 if let Some(file) = self.file(io.thread.pid, io.file, io.file_type, io.path) {
                     file.counts += io.counts;
                 }
@@ -122,8 +122,8 @@ impl Evidence {
                 self.lives.open(open);
             }
             Event::Each(each) if each.operation == Operation::Sync => {
-                let (pid, comm) = (each.thread.pid, each.thread.comm);
-                let process = self.process(pid, &comm);
+                let pid = each.thread.pid;
+                let process = self.process(pid, &each.thread.comm);
                 process.syncs = process.syncs.saturating_add(each.count);
                 if let Some(file) = self.file(pid, each.file, each.file_type, each.path) {
                     file.syncs = file.syncs.saturating_add(each.count);
@@ -279,11 +279,11 @@ impl Evidence {
         }
     }
 
-    fn process(&mut self, pid: u32, comm: &Bytes) -> &mut Process {
+    fn process(&mut self, pid: u32, comm: &[u8]) -> &mut Process {
         self.processes.entry(pid).or_insert_with(|| Process {
             pid,
             facts: Arc::new(Facts {
-                comm: comm.clone(),
+                comm: Bytes::copy_from_slice(comm),
                 ..Facts::default()
             }),
             ..Process::default()

@@ -4,7 +4,7 @@ use std::{collections::HashMap, sync::Arc};
 
 use bytes::Bytes;
 
-use crate::event::{Counts, Facts, FilePath, FileType, Usage};
+use crate::event::{Comm, Counts, Facts, FilePath, FileType, Usage};
 
 /// Threads of a process that are told apart.
 const MOST_THREADS: usize = 64;
@@ -29,7 +29,7 @@ pub struct Process {
     /// It is no more.
     pub ended: bool,
     /// Bytes by thread, with the thread's name.
-    pub threads: HashMap<u32, (Bytes, u64)>,
+    pub threads: HashMap<u32, (Comm, u64)>,
 }
 
 /// What a process did with a file.
@@ -55,15 +55,15 @@ pub struct Renewals {
 }
 
 impl Process {
-    pub(super) fn thread(&mut self, tid: u32, comm: &Bytes, bytes: u64) {
+    pub(super) fn thread(&mut self, tid: u32, comm: Comm, bytes: u64) {
         if self.threads.len() < MOST_THREADS || self.threads.contains_key(&tid) {
-            let thread = self.threads.entry(tid).or_insert_with(|| (comm.clone(), 0));
+            let thread = self.threads.entry(tid).or_insert((comm, 0));
             thread.1 = thread.1.saturating_add(bytes);
         }
     }
 
     /// The thread that moved most bytes, when it is not the first one.
-    pub fn busiest_thread(&self) -> Option<(u32, &Bytes)> {
+    pub fn busiest_thread(&self) -> Option<(u32, &Comm)> {
         let busiest = self
             .threads
             .iter()

@@ -16,9 +16,9 @@ use super::{
     verdict::{self, Verdict},
 };
 use crate::event::{
-    Accounts, Change, Changed, Counts, Device, DeviceKind, DeviceWork, Door, Each, Event, Facts,
-    FileId, FilePath, FileType, Io, Open, Opened, Operation, Proc, System, Thread, Tick, Time,
-    Usage, Work, WorkKind,
+    Accounts, Change, Changed, Comm, Counts, Device, DeviceKind, DeviceWork, Door, Each, Event,
+    Facts, FileId, FilePath, FileType, Io, Open, Opened, Operation, Proc, System, Thread, Tick,
+    Time, Usage, Work, WorkKind,
 };
 
 const KIB: u64 = 1 << 10;
@@ -131,7 +131,7 @@ fn thread(pid: u32, tid: u32) -> Thread {
         pid,
         tid,
         uid: 0,
-        comm: text("t"),
+        comm: Comm::from(b"t"),
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::{super::rows, *};
 use crate::event::{
-    Counts, Device, DeviceKind, DeviceWork, FileId, FilePath, FileType, Io, Thread,
+    Comm, Counts, Device, DeviceKind, DeviceWork, FileId, FilePath, FileType, Io, Thread,
 };
 
 fn io(pid: u32, ino: u64, path: &'static str, read_bytes: u64) -> Io {
@@ -11,7 +11,7 @@ fn io(pid: u32, ino: u64, path: &'static str, read_bytes: u64) -> Io {
             pid,
             tid: pid,
             uid: 0,
-            comm: Bytes::from_static(b"p"),
+            comm: Comm::from(b"p"),
         },
         file: FileId {
             major: 8,
