@@ -42,8 +42,8 @@ pub struct Settings {
     /// The tracepoint `io_uring_complete` has the completion as its third argument
     /// (6.18, 7.2); otherwise the result is the fourth (6.1, 6.12).
     pub uring_cqe: u32,
-    #[doc(hidden)]
-    pub pad: u32,
+    /// The helper `bpf_task_pt_regs` exists (5.15), and that above.
+    pub task_regs: u32,
 }
 
 /// Size of the table that maps a syscall number to a [`Syscall`]; a power of

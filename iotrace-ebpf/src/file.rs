@@ -2,7 +2,7 @@
 
 use iotrace_common::{ABSENT, FileId, Loss, NAME_TICKS};
 
-use crate::kernel::{Probe, Ptr, Read, offset};
+use crate::kernel::{Probe, Ptr, Read, Words, offset};
 
 /// The file behind a `struct file`.
 #[repr(C)]
@@ -22,6 +22,9 @@ pub unsafe fn inode<R: Read>(file: Ptr) -> Result<Inode, Loss> {
     unsafe { inode_at::<R>(R::load(file, offset!(file_inode))?) }
 }
 
+/// From `i_mode` to `i_ino` (include/linux/fs.h, 5.10 to 7.2, with ACLs and security modules).
+const INODE_WORDS: usize = 9;
+
 /// Reads identity and type of an inode.
 ///
 /// # Safety
@@ -30,14 +33,16 @@ pub unsafe fn inode<R: Read>(file: Ptr) -> Result<Inode, Loss> {
 pub unsafe fn inode_at<R: Read>(inode: Ptr) -> Result<Inode, Loss> {
     // SAFETY: likewise.
     unsafe {
-        let sb: Ptr = R::load(inode, offset!(inode_sb))?;
+        let mut words = Words::<INODE_WORDS>::new();
+        let members = R::members(&mut words, inode, offset!(inode_mode))?;
+        let sb: Ptr = members.get(offset!(inode_sb))?;
         Ok(Inode {
             id: FileId {
-                ino: R::load(inode, offset!(inode_ino))?,
+                ino: members.get(offset!(inode_ino))?,
                 dev: R::load(sb, offset!(sb_dev))?,
-                generation: R::load(inode, offset!(inode_generation))?,
+                generation: members.get(offset!(inode_generation))?,
             },
-            mode: u32::from(R::load::<u16>(inode, offset!(inode_mode))?),
+            mode: u32::from(members.get::<u16>(offset!(inode_mode))?),
         })
     }
 }

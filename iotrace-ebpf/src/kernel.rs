@@ -1,14 +1,18 @@
-//! The running kernel: constants that the loader fills in, and two ways to read
-//! its memory.
+//! The running kernel: constants that the loader fills in, who runs on it ([`current`]), and
+//! two ways to read its memory ([`read`]).
 //!
 //! Loads from `.rodata` are volatile so that the compiler keeps them; the map
 //! behind it is frozen before the programs load, so to the verifier they are
 //! constants: offsets are fixed and a branch on a switch that is off is removed.
 
-use aya_ebpf::helpers::{
-    bpf_get_current_pid_tgid, bpf_get_current_task, bpf_probe_read_kernel,
-    generated::bpf_get_current_task_btf,
-};
+mod current;
+mod parameter;
+mod read;
+
+pub use current::{Current, Registers, Task, name, task_id, user_id};
+pub use parameter::parameter;
+pub use read::{Direct, Probe, Ptr, Read, Words};
+
 use iotrace_common::{
     ABSENT, CALL_PLACED, CALL_SIZED, Layout, Loss, PATH_CAP, SYSCALL_TABLE, Settings,
 };
@@ -34,7 +38,7 @@ pub static SETTINGS: Settings = Settings {
     reads: 0,
     writes: 0,
     uring_cqe: 0,
-    pad: 0,
+    task_regs: 0,
 };
 
 #[unsafe(no_mangle)]
@@ -87,30 +91,17 @@ pub fn syscall_kind(nr: u32) -> u8 {
     syscall_entry(nr) & !(CALL_SIZED | CALL_PLACED)
 }
 
-/// What the system call that returns with these registers is to us
-/// (`iotrace_common::Syscall`), 0 for nothing; for a 64-bit program.
-///
-/// # Safety
-/// `regs` is the address of the saved registers.
+/// What the system call of these registers is to us (`iotrace_common::Syscall`), 0 for nothing;
+/// for a 64-bit program.
 #[inline(always)]
-pub unsafe fn call_kind(regs: Ptr) -> Result<u8, Loss> {
-    // SAFETY: a register at an offset from BTF. The low half of the number:
-    // `orig_ax` is 64 bits wide, `syscallno` of aarch64 32.
-    Ok(syscall_kind(unsafe {
-        Probe::load(regs, offset!(regs_nr))
-    }?))
+pub fn call_kind(registers: Registers) -> Result<u8, Loss> {
+    Ok(syscall_kind(registers.number()?))
 }
 
 /// The same, with what its arguments are.
-///
-/// # Safety
-/// Likewise.
 #[inline(always)]
-pub unsafe fn call_entry(regs: Ptr) -> Result<u8, Loss> {
-    // SAFETY: likewise.
-    Ok(syscall_entry(unsafe {
-        Probe::load(regs, offset!(regs_nr))
-    }?))
+pub fn call_entry(registers: Registers) -> Result<u8, Loss> {
+    Ok(syscall_entry(registers.number()?))
 }
 
 /// Whether a 32-bit program calls, whose numbers mean other calls.
@@ -121,7 +112,7 @@ pub fn is_compat() -> Result<bool, Loss> {
         return Ok(false);
     }
     // SAFETY: a word of the task at an offset from BTF.
-    let word: u32 = unsafe { Probe::load(task(), at) }?;
+    let word: u32 = unsafe { Current::get().load(at) }?;
     Ok(word & setting!(compat_mask) != 0)
 }
 
@@ -139,130 +130,4 @@ static DIRECTION_MASK: u32 = 1;
 #[inline(always)]
 pub fn direction_bound(direction: u32) -> usize {
     (direction & constant(&DIRECTION_MASK)) as usize
-}
-
-/// A pointer into kernel memory.
-pub type Ptr = *const u8;
-
-/// A thread.
-#[repr(C)]
-#[derive(Clone, Copy)]
-pub struct Task {
-    pub tgid: u32,
-    pub tid: u32,
-    /// See `iotrace_common::RowKey::birth`.
-    pub birth: u32,
-}
-
-/// A way to read kernel memory.
-pub trait Read {
-    /// Reads a `T` at `base + offset`.
-    ///
-    /// # Safety
-    /// `base` points to a kernel object that has a `T` there.
-    unsafe fn load<T: Copy>(base: Ptr, offset: u32) -> Result<T, Loss>;
-
-    /// The calling thread.
-    fn current() -> Task;
-}
-
-/// Loads through a pointer that the verifier knows by BTF (fentry, fexit).
-pub struct Direct;
-
-/// Loads with `bpf_probe_read_kernel`, from any address.
-pub struct Probe;
-
-impl Task {
-    /// The thread of these ids that began then.
-    #[inline(always)]
-    pub fn new(tgid: u32, tid: u32, start_time: u64) -> Self {
-        Self {
-            tgid,
-            tid,
-            birth: start_time as u32,
-        }
-    }
-}
-
-impl Read for Direct {
-    #[inline(always)]
-    unsafe fn load<T: Copy>(base: Ptr, offset: u32) -> Result<T, Loss> {
-        // SAFETY: the verifier checks the access against the object's BTF; a
-        // fault reads as zero (BPF_PROBE_MEM).
-        Ok(unsafe { base.add(offset as usize).cast::<T>().read() })
-    }
-
-    #[inline(always)]
-    fn current() -> Task {
-        if setting!(task_btf) == 0 {
-            return Probe::current();
-        }
-        // SAFETY: the helper returns the current task, which is never NULL.
-        let task: Ptr = unsafe { bpf_get_current_task_btf() }.cast();
-        // SAFETY: members of task_struct at offsets from the kernel's BTF.
-        let (tgid, tid, start) = unsafe {
-            (
-                task.add(offset!(task_tgid) as usize).cast::<u32>().read(),
-                task.add(offset!(task_pid) as usize).cast::<u32>().read(),
-                task.add(offset!(task_start_time) as usize)
-                    .cast::<u64>()
-                    .read(),
-            )
-        };
-        Task::new(tgid, tid, start)
-    }
-}
-
-impl Probe {
-    /// Reads three pointers of an object, at once where they stand side by side: so
-    /// they do in the kernels of distributions, and a call costs most.
-    ///
-    /// # Safety
-    /// As for [`Read::load`].
-    #[inline(always)]
-    pub unsafe fn load_three(base: Ptr, offsets: [u32; 3]) -> Result<[Ptr; 3], Loss> {
-        let [first, second, third] = offsets;
-        // SAFETY: the caller vouches for the object.
-        unsafe {
-            if second == first.wrapping_add(8) && third == first.wrapping_add(16) {
-                return Self::load(base, first);
-            }
-            Ok([
-                Self::load(base, first)?,
-                Self::load(base, second)?,
-                Self::load(base, third)?,
-            ])
-        }
-    }
-}
-
-impl Read for Probe {
-    #[inline(always)]
-    unsafe fn load<T: Copy>(base: Ptr, offset: u32) -> Result<T, Loss> {
-        let source = base.wrapping_add(offset as usize).cast::<T>();
-        // SAFETY: the helper checks the address.
-        unsafe { bpf_probe_read_kernel(source) }.map_err(|_| Loss::ReadFailed)
-    }
-
-    #[inline(always)]
-    fn current() -> Task {
-        let pid_tgid = bpf_get_current_pid_tgid();
-        // SAFETY: the current task has a start time; 0 would only merge two
-        // threads that had the same id within one tick.
-        let start = unsafe { Self::load::<u64>(task(), offset!(task_start_time)) }.unwrap_or(0);
-        Task::new((pid_tgid >> 32) as u32, pid_tgid as u32, start)
-    }
-}
-
-/// `current`, as an address for [`Probe`].
-#[inline(always)]
-pub fn task() -> Ptr {
-    // SAFETY: no preconditions.
-    unsafe { bpf_get_current_task() as Ptr }
-}
-
-/// Thread id of the caller.
-#[inline(always)]
-pub fn task_id() -> u32 {
-    bpf_get_current_pid_tgid() as u32
 }

@@ -7,6 +7,8 @@
 #![no_main]
 // An atomic addition, which `AtomicU64` has only where there is compare-and-swap too.
 #![feature(core_intrinsics)]
+// Loads whose instruction holds the offset.
+#![feature(asm_experimental_arch)]
 #![allow(
     internal_features,
     reason = "nothing stable compiles to the instruction"

@@ -9,7 +9,7 @@ use crate::{
     claim::{self, Claimed},
     descriptor, emit,
     file::{self, Place},
-    kernel::{self, Probe, Ptr, Read, offset, setting},
+    kernel::{Current, Probe, Ptr, Read, offset, setting},
     maps::OPEN_SCRATCH,
     path,
     who::Who,
@@ -148,8 +148,9 @@ fn mount_ns() -> Result<u32, Loss> {
     }
     // SAFETY: members of task_struct, nsproxy and mnt_namespace.
     unsafe {
-        let nsproxy: Ptr = Probe::load(kernel::task(), offset!(task_nsproxy))?;
-        let mnt_ns: Ptr = Probe::load(nsproxy, offset!(nsproxy_mnt_ns))?;
-        Probe::load(mnt_ns, offset!(mnt_ns_inum))
+        let nsproxy = Current::get().follow(offset!(task_nsproxy))?;
+        nsproxy
+            .follow(offset!(nsproxy_mnt_ns))?
+            .load(offset!(mnt_ns_inum))
     }
 }

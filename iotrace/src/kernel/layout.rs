@@ -99,6 +99,9 @@ pub fn uring_complete(btf: &Btf) -> Option<UringComplete> {
 /// The kernel function behind the helper of that name (since 5.11).
 pub const TASK_BTF_HELPER: &str = "bpf_get_current_task_btf";
 
+/// The kernel function behind the helper for saved registers (since 5.15).
+pub const TASK_REGS_HELPER: &str = "bpf_task_pt_regs";
+
 /// The kernel function behind the helper for loops (since 5.17).
 pub const LOOP_HELPER: &str = "bpf_loop";
 
@@ -115,7 +118,8 @@ pub fn wanted_names() -> impl Iterator<Item = &'static str> {
         .filter_map(|(path, ..)| path.split('.').next());
     structs
         .chain(functions())
-        .chain([TASK_BTF_HELPER, LOOP_HELPER, URING_COMPLETE, "pt_regs"])
+        .chain([TASK_BTF_HELPER, TASK_REGS_HELPER, LOOP_HELPER])
+        .chain([URING_COMPLETE, "pt_regs"])
 }
 
 /// Type id of a function and its form. One that is there with other arguments must not be

@@ -11,8 +11,8 @@ use iotrace_common::{
 
 use super::{
     layout::{
-        LOOP_HELPER, TASK_BTF_HELPER, Traceable, UringComplete, arch, check_all, layout,
-        uring_complete,
+        LOOP_HELPER, TASK_BTF_HELPER, TASK_REGS_HELPER, Traceable, UringComplete, arch, check_all,
+        layout, uring_complete,
     },
     request::{Backend, Opens, Request, What},
     types::{self, TypeFile},
@@ -56,6 +56,9 @@ pub fn plan(request: &Request) -> Result<Plan, Unavailable> {
         missing,
         settings: Settings {
             task_btf: u32::from(btf.function(TASK_BTF_HELPER).is_some()),
+            task_regs: u32::from(
+                btf.function(TASK_BTF_HELPER).is_some() && btf.function(TASK_REGS_HELPER).is_some(),
+            ),
             uring_cqe: u32::from(uring == Some(UringComplete::Completion)),
             ..settings(request)
         },
@@ -221,8 +224,8 @@ fn settings(request: &Request) -> Settings {
         writes: u32::from(writes),
         // The kernel's types tell.
         task_btf: 0,
+        task_regs: 0,
         uring_cqe: 0,
-        pad: 0,
     }
 }
 
