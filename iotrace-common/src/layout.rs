@@ -71,6 +71,8 @@ macro_rules! layout {
             pub regs_param: [u32; 3],
             /// A 32-bit word of the task that marks a 32-bit caller.
             pub compat: u32,
+            /// Names that are short enough stand in their `struct dentry`.
+            pub dentry_short: u32,
             /// Where a program on the exit of a [`NameCall`] finds the directory entry, in bytes.
             pub call_dentry: [u32; NameCall::COUNT],
             /// Where it finds the result.
@@ -85,6 +87,7 @@ macro_rules! layout {
                 regs_arg: [ABSENT; 5],
                 regs_param: [ABSENT; 3],
                 compat: ABSENT,
+                dentry_short: ABSENT,
                 call_dentry: [ABSENT; NameCall::COUNT],
                 call_result: [ABSENT; NameCall::COUNT],
             };

@@ -165,7 +165,8 @@ pub fn tell(hook: Hook, task: &Task, facts: &Facts, at: Where) -> Result<(), Los
             Where::Nowhere => None,
         };
         if let Some(place) = start {
-            let walked = path::walk(path, len, place);
+            // That it is deleted is told by the change itself.
+            let walked = path::walk(path, len, place) & !path_flag::DELETED;
             (*head).flags |= walked;
             emit::lost_path(hook, walked);
         }

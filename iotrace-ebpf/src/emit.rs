@@ -83,7 +83,7 @@ pub fn name(hook: Hook, file: &OpenFile, epoch: u32) -> Result<(), Loss> {
             }
             (*record).busy = 1;
         }
-        let told = tell(hook, record, file, place, &now);
+        let told = tell(hook, record, file, place);
         if may_nest {
             (*record).busy = 0;
         }
@@ -102,19 +102,13 @@ unsafe fn tell(
     record: *mut FileScratch,
     file: &OpenFile,
     place: Place,
-    now: &Named,
 ) -> Result<(), Loss> {
     // SAFETY: the caller vouches for the record.
     unsafe {
-        let unlinked = if now.unlinked() {
-            path_flag::DELETED
-        } else {
-            0
-        };
         let head = &raw mut (*record).head;
         *head = FileRecord {
             kind: RECORD_FILE,
-            flags: unlinked,
+            flags: 0,
             file: file.inode.id,
             path_len: 0,
             pad: 0,

@@ -2,7 +2,7 @@
 
 use iotrace_common::{ABSENT, FileId, Loss, NAME_TICKS};
 
-use crate::kernel::{Probe, Ptr, Read, Words, offset};
+use crate::kernel::{Members, Probe, Ptr, Read, Words, offset};
 
 /// The file behind a `struct file`.
 #[repr(C)]
@@ -125,11 +125,47 @@ pub struct Place {
 /// `file` is the address of a `struct file`.
 #[inline(always)]
 pub unsafe fn place(file: Ptr) -> Result<Place, Loss> {
+    let mut words = Words::<2>::new();
     // SAFETY: members of file.
     unsafe {
+        let members = Probe::members(&mut words, file, offset!(file_mnt))?;
         Ok(Place {
-            mnt: Probe::load(file, offset!(file_mnt))?,
-            dentry: Probe::load(file, offset!(file_dentry))?,
+            mnt: members.get(offset!(file_mnt))?,
+            dentry: members.get(offset!(file_dentry))?,
+        })
+    }
+}
+
+/// All that is asked of a file that was opened.
+pub struct Opened {
+    pub inode: Inode,
+    pub place: Place,
+    /// `FMODE_` bits.
+    pub mode: u32,
+}
+
+/// From `f_path` to `f_mode` (5.10, 6.1), or the other way round (6.12 and newer).
+const FILE_WORDS: usize = 9;
+
+/// Reads what is asked of a file that was opened.
+///
+/// # Safety
+/// `file` is the address of a `struct file`.
+#[inline(always)]
+pub unsafe fn opened(file: Ptr) -> Result<Opened, Loss> {
+    // Words are aligned.
+    let first = offset!(file_mode).min(offset!(file_mnt)) & !7;
+    let mut words = Words::<FILE_WORDS>::new();
+    // SAFETY: members of file.
+    unsafe {
+        let members = Probe::members(&mut words, file, first)?;
+        Ok(Opened {
+            place: Place {
+                mnt: members.get(offset!(file_mnt))?,
+                dentry: members.get(offset!(file_dentry))?,
+            },
+            mode: members.get(offset!(file_mode))?,
+            inode: inode_at::<Probe>(members.get(offset!(file_inode))?)?,
         })
     }
 }
@@ -142,18 +178,45 @@ impl Place {
         if offset!(dentry_hashed) == ABSENT {
             return false;
         }
+        let mut words = Words::<2>::new();
         // SAFETY: members of dentry.
-        let (pprev, parent) = unsafe {
-            let Ok(pprev) = Probe::load::<u64>(self.dentry, offset!(dentry_hashed)) else {
-                return false;
-            };
-            let Ok(parent) = Probe::load::<Ptr>(self.dentry, offset!(dentry_parent)) else {
-                return false;
-            };
-            (pprev, parent)
-        };
-        pprev == 0 && parent != self.dentry
+        unsafe {
+            match Probe::members(&mut words, self.dentry, offset!(dentry_hashed)) {
+                Ok(entry) => is_unlinked(&entry, self.dentry).unwrap_or(false),
+                Err(_) => false,
+            }
+        }
     }
+}
+
+/// The same of an entry that has been read.
+///
+/// # Safety
+/// `entry` has members of this dentry.
+#[inline(always)]
+pub unsafe fn is_unlinked<const N: usize>(
+    entry: &Members<'_, Probe, N>,
+    dentry: Ptr,
+) -> Result<bool, Loss> {
+    if offset!(dentry_hashed) == ABSENT {
+        return Ok(false);
+    }
+    // SAFETY: members of dentry.
+    let (pprev, parent): (u64, Ptr) = unsafe {
+        (
+            entry.get(offset!(dentry_hashed))?,
+            entry.get(offset!(dentry_parent))?,
+        )
+    };
+    Ok(pprev == 0 && parent != dentry)
+}
+
+/// Where to begin to read an entry: from `d_hash.pprev` on stand `d_parent`, `d_name`, `d_inode` and
+/// a short name (include/linux/dcache.h, 5.10 to 7.2).
+#[inline(always)]
+pub fn entry_start() -> u32 {
+    // Greater than all where it is absent.
+    offset!(dentry_hashed).min(offset!(dentry_parent)) & !7
 }
 
 /// A name that went through the ring, as far as a change of it can be seen.
@@ -174,20 +237,20 @@ impl Named {
     /// What a name looks like now.
     #[inline(always)]
     pub fn now(place: &Place, epoch: u32) -> Result<Self, Loss> {
+        let mut words = Words::<3>::new();
         // SAFETY: members of dentry.
-        let (hash_len, parent_hash_len) = unsafe {
-            let parent: Ptr = Probe::load(place.dentry, offset!(dentry_parent))?;
-            let at = offset!(dentry_hash_len);
-            (Probe::load(place.dentry, at)?, Probe::load(parent, at)?)
-        };
-        Ok(Self {
-            mnt: place.mnt as u64,
-            dentry: place.dentry as u64,
-            hash_len,
-            parent_hash_len,
-            unlinked: u32::from(place.unlinked()),
-            epoch,
-        })
+        unsafe {
+            let entry = Probe::members(&mut words, place.dentry, entry_start())?;
+            let parent: Ptr = entry.get(offset!(dentry_parent))?;
+            Ok(Self {
+                mnt: place.mnt as u64,
+                dentry: place.dentry as u64,
+                hash_len: entry.get(offset!(dentry_hash_len))?,
+                parent_hash_len: Probe::load(parent, offset!(dentry_hash_len))?,
+                unlinked: u32::from(is_unlinked(&entry, place.dentry)?),
+                epoch,
+            })
+        }
     }
 
     /// Whether `self`, said earlier, still tells what `now` would.
@@ -199,11 +262,5 @@ impl Named {
             && self.parent_hash_len == now.parent_hash_len
             && self.unlinked == now.unlinked
             && now.epoch.wrapping_sub(self.epoch) < NAME_TICKS
-    }
-
-    /// The name is no longer in its directory.
-    #[inline(always)]
-    pub fn unlinked(&self) -> bool {
-        self.unlinked != 0
     }
 }

@@ -11,7 +11,7 @@ mod read;
 
 pub use current::{Current, Registers, Task, name, task_id, user_id};
 pub use parameter::parameter;
-pub use read::{Direct, Probe, Ptr, Read, Words};
+pub use read::{Direct, Members, Probe, Ptr, Read, Words};
 
 use iotrace_common::{
     ABSENT, CALL_PLACED, CALL_SIZED, Layout, Loss, PATH_CAP, SYSCALL_TABLE, Settings,

@@ -7,7 +7,7 @@
 #![no_main]
 // An atomic addition, which `AtomicU64` has only where there is compare-and-swap too.
 #![feature(core_intrinsics)]
-// Loads whose instruction holds the offset.
+// Instructions that the compiler would not choose.
 #![feature(asm_experimental_arch)]
 #![allow(
     internal_features,

@@ -235,6 +235,11 @@ pub fn layout(btf: &Btf) -> (Layout, Vec<(&'static str, Feature)>) {
         *slot = btf.offset(path).map_or(ABSENT, |offset| offset + add);
     }
     layout.compat = btf.offset(arch::COMPAT.0).unwrap_or(ABSENT);
+    // Its name since 6.14, and before.
+    let short = btf
+        .offset("dentry.d_shortname")
+        .or(btf.offset("dentry.d_iname"));
+    layout.dentry_short = short.unwrap_or(ABSENT);
     for call in NameCall::ALL {
         let (function, dentry) = call.function();
         let names = btf.arguments(function).unwrap_or_default();
