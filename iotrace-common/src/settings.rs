@@ -27,7 +27,7 @@ pub struct Settings {
     pub file_types: u32,
     /// Report failed opens only.
     pub failed_only: u32,
-    /// The helper `bpf_get_current_task_btf` exists (5.11).
+    /// The helper `bpf_get_current_task_btf` exists (5.11), and all that is read of every caller.
     pub task_btf: u32,
     /// Mask of the 32-bit mark at [`crate::Layout::compat`].
     pub compat_mask: u32,

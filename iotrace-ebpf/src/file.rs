@@ -1,6 +1,6 @@
 //! What the kernel knows about a file: identity, type, and how it was named.
 
-use iotrace_common::{ABSENT, FileId, Loss, NAME_TICKS};
+use iotrace_common::{ABSENT, FILE_WORDS, FileId, INODE_WORDS, Loss, NAME_TICKS};
 
 use crate::kernel::{Members, Probe, Ptr, Read, Words, offset};
 
@@ -22,9 +22,6 @@ pub unsafe fn inode<R: Read>(file: Ptr) -> Result<Inode, Loss> {
     unsafe { inode_at::<R>(R::load(file, offset!(file_inode))?) }
 }
 
-/// From `i_mode` to `i_ino` (include/linux/fs.h, 5.10 to 7.2, with ACLs and security modules).
-const INODE_WORDS: usize = 9;
-
 /// Reads identity and type of an inode.
 ///
 /// # Safety
@@ -34,15 +31,16 @@ pub unsafe fn inode_at<R: Read>(inode: Ptr) -> Result<Inode, Loss> {
     // SAFETY: likewise.
     unsafe {
         let mut words = Words::<INODE_WORDS>::new();
-        let members = R::members(&mut words, inode, offset!(inode_mode))?;
-        let sb: Ptr = members.get(offset!(inode_sb))?;
+        let members = R::members(&mut words, inode, offset!(near.inode))?;
+        let sb: Ptr = members.get(offset!(near.inode_sb), offset!(inode_sb))?;
         Ok(Inode {
             id: FileId {
-                ino: members.get(offset!(inode_ino))?,
+                ino: members.get(offset!(near.inode_ino), offset!(inode_ino))?,
                 dev: R::load(sb, offset!(sb_dev))?,
-                generation: members.get(offset!(inode_generation))?,
+                generation: members
+                    .get(offset!(near.inode_generation), offset!(inode_generation))?,
             },
-            mode: u32::from(members.get::<u16>(offset!(inode_mode))?),
+            mode: u32::from(members.get::<u16>(offset!(near.inode_mode), offset!(inode_mode))?),
         })
     }
 }
@@ -125,13 +123,11 @@ pub struct Place {
 /// `file` is the address of a `struct file`.
 #[inline(always)]
 pub unsafe fn place(file: Ptr) -> Result<Place, Loss> {
-    let mut words = Words::<2>::new();
     // SAFETY: members of file.
     unsafe {
-        let members = Probe::members(&mut words, file, offset!(file_mnt))?;
         Ok(Place {
-            mnt: members.get(offset!(file_mnt))?,
-            dentry: members.get(offset!(file_dentry))?,
+            mnt: Probe::load(file, offset!(file_mnt))?,
+            dentry: Probe::load(file, offset!(file_dentry))?,
         })
     }
 }
@@ -144,28 +140,23 @@ pub struct Opened {
     pub mode: u32,
 }
 
-/// From `f_path` to `f_mode` (5.10, 6.1), or the other way round (6.12 and newer).
-const FILE_WORDS: usize = 9;
-
 /// Reads what is asked of a file that was opened.
 ///
 /// # Safety
 /// `file` is the address of a `struct file`.
 #[inline(always)]
 pub unsafe fn opened(file: Ptr) -> Result<Opened, Loss> {
-    // Words are aligned.
-    let first = offset!(file_mode).min(offset!(file_mnt)) & !7;
     let mut words = Words::<FILE_WORDS>::new();
     // SAFETY: members of file.
     unsafe {
-        let members = Probe::members(&mut words, file, first)?;
+        let members = Probe::members(&mut words, file, offset!(near.file))?;
         Ok(Opened {
             place: Place {
-                mnt: members.get(offset!(file_mnt))?,
-                dentry: members.get(offset!(file_dentry))?,
+                mnt: members.get(offset!(near.file_mnt), offset!(file_mnt))?,
+                dentry: members.get(offset!(near.file_dentry), offset!(file_dentry))?,
             },
-            mode: members.get(offset!(file_mode))?,
-            inode: inode_at::<Probe>(members.get(offset!(file_inode))?)?,
+            mode: members.get(offset!(near.file_mode), offset!(file_mode))?,
+            inode: inode_at::<Probe>(members.get(offset!(near.file_inode), offset!(file_inode))?)?,
         })
     }
 }
@@ -181,7 +172,7 @@ impl Place {
         let mut words = Words::<2>::new();
         // SAFETY: members of dentry.
         unsafe {
-            match Probe::members(&mut words, self.dentry, offset!(dentry_hashed)) {
+            match Probe::members(&mut words, self.dentry, offset!(near.entry)) {
                 Ok(entry) => is_unlinked(&entry, self.dentry).unwrap_or(false),
                 Err(_) => false,
             }
@@ -204,19 +195,11 @@ pub unsafe fn is_unlinked<const N: usize>(
     // SAFETY: members of dentry.
     let (pprev, parent): (u64, Ptr) = unsafe {
         (
-            entry.get(offset!(dentry_hashed))?,
-            entry.get(offset!(dentry_parent))?,
+            entry.get(offset!(near.entry_hashed), offset!(dentry_hashed))?,
+            entry.get(offset!(near.entry_parent), offset!(dentry_parent))?,
         )
     };
     Ok(pprev == 0 && parent != dentry)
-}
-
-/// Where to begin to read an entry: from `d_hash.pprev` on stand `d_parent`, `d_name`, `d_inode` and
-/// a short name (include/linux/dcache.h, 5.10 to 7.2).
-#[inline(always)]
-pub fn entry_start() -> u32 {
-    // Greater than all where it is absent.
-    offset!(dentry_hashed).min(offset!(dentry_parent)) & !7
 }
 
 /// A name that went through the ring, as far as a change of it can be seen.
@@ -240,12 +223,12 @@ impl Named {
         let mut words = Words::<3>::new();
         // SAFETY: members of dentry.
         unsafe {
-            let entry = Probe::members(&mut words, place.dentry, entry_start())?;
-            let parent: Ptr = entry.get(offset!(dentry_parent))?;
+            let entry = Probe::members(&mut words, place.dentry, offset!(near.entry))?;
+            let parent: Ptr = entry.get(offset!(near.entry_parent), offset!(dentry_parent))?;
             Ok(Self {
                 mnt: place.mnt as u64,
                 dentry: place.dentry as u64,
-                hash_len: entry.get(offset!(dentry_hash_len))?,
+                hash_len: entry.get(offset!(near.entry_hash_len), offset!(dentry_hash_len))?,
                 parent_hash_len: Probe::load(parent, offset!(dentry_hash_len))?,
                 unlinked: u32::from(is_unlinked(&entry, place.dentry)?),
                 epoch,

@@ -6,7 +6,9 @@ use core::{
 };
 
 use aya_ebpf::helpers::generated::bpf_probe_read_kernel_str;
-use iotrace_common::{ABSENT, Loss, NAME_CAP, PATH_CAP, PATH_STEPS, path_flag};
+use iotrace_common::{
+    ABSENT, ENTRY_WORDS, Loss, NAME_CAP, PATH_CAP, PATH_STEPS, SHORT_NAME, path_flag,
+};
 
 use crate::{
     file::{self, Place},
@@ -129,15 +131,15 @@ impl Walk {
                 return Ok(Some(path_flag::CUT));
             }
             let mut words = Words::<ENTRY_WORDS>::new();
-            let entry = Probe::members(&mut words, self.dentry, file::entry_start())?;
+            let entry = Probe::members(&mut words, self.dentry, offset!(near.entry))?;
             if first {
                 self.is_deleted(file::is_unlinked(&entry, self.dentry)?);
             }
-            let parent: Ptr = entry.get(offset!(dentry_parent))?;
+            let parent: Ptr = entry.get(offset!(near.entry_parent), offset!(dentry_parent))?;
             let to = self.out.cast::<u8>().add(path_bound(at));
             let mut wrote = short_name(to, &entry, self.dentry)?;
             if wrote == 0 {
-                let name: Ptr = entry.get(offset!(dentry_name))?;
+                let name: Ptr = entry.get(offset!(near.entry_name), offset!(dentry_name))?;
                 let copied = bpf_probe_read_kernel_str(to.cast(), NAME_CAP as u32, name.cast());
                 if copied <= 0 {
                     return Err(Loss::ReadFailed);
@@ -156,12 +158,6 @@ impl Walk {
     }
 }
 
-/// From `d_hash.pprev` to the end of a short name.
-const ENTRY_WORDS: usize = 9;
-/// Bytes of names that stand in their entries: 32 in 5.10, 40 in newer kernels, of which as many are
-/// looked at.
-const SHORT: u32 = 32;
-
 /// Copies the name of an entry that stands in the entry itself, with its NUL, and tells the
 /// bytes; 0 if it does not stand there.
 ///
@@ -169,7 +165,7 @@ const SHORT: u32 = 32;
 /// only if its first NUL is where the length says; in doubt it is read where it stands.
 ///
 /// # Safety
-/// `to` is in map memory, with room for [`SHORT`] bytes; `entry` has members of `dentry`.
+/// `to` is in map memory, with room for [`SHORT_NAME`] bytes; `entry` has members of `dentry`.
 #[inline(always)]
 unsafe fn short_name(
     to: *mut u8,
@@ -177,23 +173,24 @@ unsafe fn short_name(
     dentry: Ptr,
 ) -> Result<u32, Loss> {
     let short = offset!(dentry_short);
-    if short == ABSENT {
+    // What has no place is beyond all.
+    if offset!(near.entry_short) > 255 {
         return Ok(0);
     }
     // SAFETY: members of dentry.
     let (name, hash_len) = unsafe {
         (
-            entry.get::<Ptr>(offset!(dentry_name))?,
-            entry.get::<u64>(offset!(dentry_hash_len))?,
+            entry.get::<Ptr>(offset!(near.entry_name), offset!(dentry_name))?,
+            entry.get::<u64>(offset!(near.entry_hash_len), offset!(dentry_hash_len))?,
         )
     };
     let len = (hash_len >> 32) as u32;
-    if name != dentry.wrapping_add(short as usize) || len >= SHORT {
+    if name != dentry.wrapping_add(short as usize) || len as usize >= SHORT_NAME {
         return Ok(0);
     }
     // SAFETY: as above; the caller vouches for the room.
     let last = unsafe {
-        let name: [u64; 4] = entry.get(short)?;
+        let name: [u64; 4] = entry.get(offset!(near.entry_short), short)?;
         put_word::<0>(to, name[0]);
         put_word::<8>(to, name[1]);
         put_word::<16>(to, name[2]);
@@ -204,7 +201,7 @@ unsafe fn short_name(
         {
             return Ok(0);
         }
-        word(to.add((len & (SHORT - 8)) as usize))
+        word(to.add(len as usize & (SHORT_NAME - 8)))
     };
     let shift = (len & 7) * 8;
     if (last >> shift) & 0xff != 0 || has_nul(last | u64::MAX << shift) {
@@ -262,15 +259,16 @@ struct MountLinks {
 unsafe fn mount_links(mount: Ptr) -> Result<MountLinks, Loss> {
     // SAFETY: the caller vouches for the mount; the reads check the address.
     let [parent, mountpoint, root] = unsafe {
-        Probe::load_three(
-            mount,
+        if offset!(near.mount) != ABSENT {
+            Probe::load(mount, offset!(near.mount))?
+        } else {
             [
-                offset!(mount_parent),
-                offset!(mount_mountpoint),
-                offset!(mount_vfsmount) + offset!(vfsmount_root),
-            ],
-        )
-    }?;
+                Probe::load(mount, offset!(mount_parent))?,
+                Probe::load(mount, offset!(mount_mountpoint))?,
+                Probe::load(mount, offset!(mount_vfsmount) + offset!(vfsmount_root))?,
+            ]
+        }
+    };
     Ok(MountLinks {
         parent,
         mountpoint,

@@ -17,7 +17,7 @@ use crate::{
     file::{self, Inode, OpenFile},
     filter,
     hooks::exec::by_handle,
-    kernel::{self, Probe, Ptr, Read, Registers, Task, Words, offset, parameter, task_id},
+    kernel::{self, Probe, Ptr, Read, Registers, Task, offset, parameter, task_id},
     maps::{OPENS, TRANSFERS},
     open::{self, File, Name, Request},
     pending,
@@ -176,15 +176,8 @@ fn open_begins(ctx: &ProbeContext) -> Result<(), Loss> {
         return Ok(());
     };
     let how = parameter(ctx, offset!(regs_param[2]))? as Ptr;
-    let mut words = Words::<2>::new();
-    // SAFETY: `how` is the kernel's copy.
-    let (flags, mode) = unsafe {
-        let members = Probe::members(&mut words, how, offset!(how_flags))?;
-        (
-            members.get(offset!(how_flags))?,
-            members.get::<u64>(offset!(how_mode))?,
-        )
-    };
+    // SAFETY: `how` is the kernel's copy of a part of the interface: flags, then mode.
+    let [flags, mode]: [u64; 2] = unsafe { Probe::load(how, offset!(how_flags)) }?;
     let args = OpenArgs {
         name: parameter(ctx, offset!(regs_param[1]))?,
         flags,

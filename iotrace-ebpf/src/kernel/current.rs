@@ -117,7 +117,7 @@ pub fn task_id() -> u32 {
 /// Real user id of the caller.
 #[inline(always)]
 pub fn user_id() -> u32 {
-    if setting!(task_btf) == 0 || offset!(task_cred) == ABSENT || offset!(cred_uid) == ABSENT {
+    if setting!(task_btf) == 0 {
         return bpf_get_current_uid_gid() as u32;
     }
     // SAFETY: members of task_struct and cred. A `kuid_t` is the id in the initial user namespace.
@@ -132,7 +132,7 @@ pub fn user_id() -> u32 {
 /// Name of the caller.
 #[inline(always)]
 pub fn name() -> [u8; COMM_LEN] {
-    if setting!(task_btf) == 0 || offset!(task_comm) == ABSENT {
+    if setting!(task_btf) == 0 {
         // Fails never with a buffer of this size.
         return bpf_get_current_comm().unwrap_or([0; COMM_LEN]);
     }

@@ -18,15 +18,15 @@ pub trait Read {
     /// `base` points to a kernel object that has a `T` there.
     unsafe fn load<T: Copy>(base: Ptr, offset: u32) -> Result<T, Loss>;
 
-    /// Gets hold of several members of one object: those that lie in the `words` from `first` on
-    /// are read at once, where each read costs a call.
+    /// Gets hold of several members of one object: those that lie in the `words` from `start` on
+    /// ([`iotrace_common::Near`]) are read at once, where each read costs a call.
     ///
     /// # Safety
     /// As for [`Read::load`]; the object goes on for that many words.
     unsafe fn members<const N: usize>(
         words: &mut Words<N>,
         base: Ptr,
-        first: u32,
+        start: u32,
     ) -> Result<Members<'_, Self, N>, Loss>;
 
     /// The calling thread: no matter by which way, [`super::Current`] knows the best.
@@ -35,12 +35,13 @@ pub trait Read {
         Task::current()
     }
 
-    /// Reads one of them.
+    /// Reads one of them, at a place in the words, or at an offset of the object.
     ///
     /// # Safety
     /// As for [`Read::load`].
     unsafe fn member<T: Copy, const N: usize>(
         members: &Members<'_, Self, N>,
+        near: u32,
         offset: u32,
     ) -> Result<T, Loss>;
 }
@@ -59,20 +60,19 @@ impl<const N: usize> Words<N> {
 /// Several members of one object.
 pub struct Members<'a, R: Read + ?Sized, const N: usize> {
     base: Ptr,
-    first: u32,
     words: &'a Words<N>,
     by: PhantomData<R>,
 }
 
 impl<R: Read, const N: usize> Members<'_, R, N> {
-    /// Reads a `T` at this offset of the object.
+    /// Reads a `T` at this offset of the object, which lies at `near` in the words.
     ///
     /// # Safety
-    /// The object has a `T` there.
+    /// The object has a `T` there; `near` is 0 or from [`iotrace_common::Near`].
     #[inline(always)]
-    pub unsafe fn get<T: Copy>(&self, offset: u32) -> Result<T, Loss> {
+    pub unsafe fn get<T: Copy>(&self, near: u32, offset: u32) -> Result<T, Loss> {
         // SAFETY: the caller vouches for it.
-        unsafe { R::member(self, offset) }
+        unsafe { R::member(self, near, offset) }
     }
 }
 
@@ -94,11 +94,10 @@ impl Read for Direct {
     unsafe fn members<const N: usize>(
         words: &mut Words<N>,
         base: Ptr,
-        first: u32,
+        _: u32,
     ) -> Result<Members<'_, Self, N>, Loss> {
         Ok(Members {
             base,
-            first,
             words,
             by: PhantomData,
         })
@@ -107,6 +106,7 @@ impl Read for Direct {
     #[inline(always)]
     unsafe fn member<T: Copy, const N: usize>(
         members: &Members<'_, Self, N>,
+        _: u32,
         offset: u32,
     ) -> Result<T, Loss> {
         // SAFETY: the caller vouches for the object.
@@ -126,9 +126,9 @@ impl Read for Probe {
     unsafe fn members<const N: usize>(
         words: &mut Words<N>,
         base: Ptr,
-        first: u32,
+        start: u32,
     ) -> Result<Members<'_, Self, N>, Loss> {
-        let source = base.wrapping_add(first as usize);
+        let source = base.wrapping_add(start as usize);
         // SAFETY: there is room for so much; the helper checks the address.
         let failed = unsafe {
             generated::bpf_probe_read_kernel(
@@ -142,50 +142,25 @@ impl Read for Probe {
         }
         Ok(Members {
             base,
-            first,
             words,
             by: PhantomData,
         })
     }
 
-    /// What lies elsewhere in this kernel has a call of its own. Offsets are constants to the
+    /// What lies elsewhere in this kernel has a call of its own. Places are constants to the
     /// verifier, which removes the way that is not gone.
     #[inline(always)]
     unsafe fn member<T: Copy, const N: usize>(
         members: &Members<'_, Self, N>,
+        near: u32,
         offset: u32,
     ) -> Result<T, Loss> {
-        let at = offset.wrapping_sub(members.first) as usize;
-        // Of the stack only what is aligned may be read.
-        if at > size_of::<[u64; N]>() - size_of::<T>() || at & (align_of::<T>() - 1) != 0 {
+        if near as usize >= size_of::<[u64; N]>() {
             // SAFETY: the caller vouches for the object.
             return unsafe { Self::load(members.base, offset) };
         }
         let words: Ptr = members.words.0.as_ptr().cast();
         // SAFETY: within what was read.
-        Ok(unsafe { words.add(at).cast::<T>().read() })
-    }
-}
-
-impl Probe {
-    /// Reads three pointers of an object, at once where they stand side by side: so
-    /// they do in the kernels of distributions, and a call costs most.
-    ///
-    /// # Safety
-    /// As for [`Read::load`].
-    #[inline(always)]
-    pub unsafe fn load_three(base: Ptr, offsets: [u32; 3]) -> Result<[Ptr; 3], Loss> {
-        let [first, second, third] = offsets;
-        // SAFETY: the caller vouches for the object.
-        unsafe {
-            if second == first.wrapping_add(8) && third == first.wrapping_add(16) {
-                return Self::load(base, first);
-            }
-            Ok([
-                Self::load(base, first)?,
-                Self::load(base, second)?,
-                Self::load(base, third)?,
-            ])
-        }
+        Ok(unsafe { words.add(near as usize).cast::<T>().read() })
     }
 }

@@ -1,7 +1,7 @@
 //! Where this kernel keeps what the programs read, and what it calls by the names
 //! that they are attached to.
 
-use iotrace_common::{ABSENT, Feature, Layout, NameCall};
+use iotrace_common::{ABSENT, Feature, Layout, NameCall, Near};
 
 use super::btf::Btf;
 
@@ -240,6 +240,7 @@ pub fn layout(btf: &Btf) -> (Layout, Vec<(&'static str, Feature)>) {
         .offset("dentry.d_shortname")
         .or(btf.offset("dentry.d_iname"));
     layout.dentry_short = short.unwrap_or(ABSENT);
+    layout.near = Near::of(&layout);
     for call in NameCall::ALL {
         let (function, dentry) = call.function();
         let names = btf.arguments(function).unwrap_or_default();

@@ -51,14 +51,17 @@ pub fn plan(request: &Request) -> Result<Plan, Unavailable> {
     }
     let (layout, missing) = layout(&btf);
     let uring = uring_complete(&btf);
+    // All that the programs load through it.
+    let task_btf = btf.function(TASK_BTF_HELPER).is_some()
+        && [layout.task_comm, layout.task_cred, layout.cred_uid]
+            .iter()
+            .all(|offset| *offset != ABSENT);
     let plan = Plan {
         layout,
         missing,
         settings: Settings {
-            task_btf: u32::from(btf.function(TASK_BTF_HELPER).is_some()),
-            task_regs: u32::from(
-                btf.function(TASK_BTF_HELPER).is_some() && btf.function(TASK_REGS_HELPER).is_some(),
-            ),
+            task_btf: u32::from(task_btf),
+            task_regs: u32::from(task_btf && btf.function(TASK_REGS_HELPER).is_some()),
             uring_cqe: u32::from(uring == Some(UringComplete::Completion)),
             ..settings(request)
         },
