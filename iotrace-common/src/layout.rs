@@ -1,6 +1,6 @@
 //! Where the running kernel keeps its fields, found in its BTF at load.
 
-use crate::pod;
+use crate::{Near, pod};
 
 /// Value of an offset whose field the running kernel does not have.
 pub const ABSENT: u32 = u32::MAX;
@@ -71,6 +71,10 @@ macro_rules! layout {
             pub regs_param: [u32; 3],
             /// A 32-bit word of the task that marks a 32-bit caller.
             pub compat: u32,
+            /// Names that are short enough stand in their `struct dentry`.
+            pub dentry_short: u32,
+            /// What is read at once.
+            pub near: Near,
             /// Where a program on the exit of a [`NameCall`] finds the directory entry, in bytes.
             pub call_dentry: [u32; NameCall::COUNT],
             /// Where it finds the result.
@@ -85,6 +89,8 @@ macro_rules! layout {
                 regs_arg: [ABSENT; 5],
                 regs_param: [ABSENT; 3],
                 compat: ABSENT,
+                dentry_short: ABSENT,
+                near: Near::UNKNOWN,
                 call_dentry: [ABSENT; NameCall::COUNT],
                 call_result: [ABSENT; NameCall::COUNT],
             };

@@ -11,6 +11,7 @@ mod constants;
 mod counter;
 mod layout;
 mod loss;
+mod near;
 mod record;
 mod settings;
 
@@ -18,6 +19,7 @@ pub use constants::{Constant, Constants, WANTED};
 pub use counter::{OpTotal, Row, RowKey, RowKind, Slot, Tick, Totals};
 pub use layout::{ABSENT, Feature, Layout, NameCall};
 pub use loss::{Hook, Loss, Losses};
+pub use near::{ENTRY_WORDS, FILE_WORDS, INODE_WORDS, Near, SHORT_NAME};
 pub use record::{
     COMM_LEN, Change, ChangeRecord, DIRECTION_SYNC, EachRecord, ExitRecord, FileId, FileRecord,
     NAME_CAP, NAME_TICKS, OpenRecord, PATH_CAP, PATH_STEPS, RECORD_CHANGE, RECORD_EACH,

@@ -10,7 +10,7 @@ use crate::pod;
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Settings {
     /// Bytes in the ring at which a sleeping reader is woken.
-    pub wake_bytes: u64,
+    pub wake_bytes: u32,
     /// iotrace's own process, never reported.
     pub self_tgid: u32,
     /// Only this process.
@@ -27,7 +27,7 @@ pub struct Settings {
     pub file_types: u32,
     /// Report failed opens only.
     pub failed_only: u32,
-    /// The helper `bpf_get_current_task_btf` exists (5.11).
+    /// The helper `bpf_get_current_task_btf` exists (5.11), and all that is read of every caller.
     pub task_btf: u32,
     /// Mask of the 32-bit mark at [`crate::Layout::compat`].
     pub compat_mask: u32,
@@ -45,6 +45,8 @@ pub struct Settings {
     /// No filter lets a thread through at one time and not at another, no operation is reported
     /// by itself, and there is the helper: then repeated operations need no look at all that.
     pub settled: u32,
+    /// The helper `bpf_task_pt_regs` exists (5.15), and that above.
+    pub task_regs: u32,
 }
 
 /// Size of the table that maps a syscall number to a [`Syscall`]; a power of

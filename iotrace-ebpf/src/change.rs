@@ -9,7 +9,7 @@ use crate::{
     claim::{self, Claimed, Name},
     emit,
     file::{self, Inode, Place},
-    kernel::{self, Probe, Ptr, Read, Task, offset, setting},
+    kernel::{Current, Probe, Ptr, Read, Task, offset, setting},
     maps::{BEGUN, CHANGE_SCRATCH},
     path::{self, PathBuf},
     who::Who,
@@ -117,7 +117,7 @@ pub fn cancelled() -> u64 {
         return UNKNOWN;
     }
     // SAFETY: a member of task_struct.
-    unsafe { Probe::load(kernel::task(), offset!(task_cancelled)) }.unwrap_or(UNKNOWN)
+    unsafe { Current::get().load(offset!(task_cancelled)) }.unwrap_or(UNKNOWN)
 }
 
 /// Tells a change by the current thread.
@@ -165,7 +165,8 @@ pub fn tell(hook: Hook, task: &Task, facts: &Facts, at: Where) -> Result<(), Los
             Where::Nowhere => None,
         };
         if let Some(place) = start {
-            let walked = path::walk(path, len, place);
+            // That it is deleted is told by the change itself.
+            let walked = path::walk(path, len, place) & !path_flag::DELETED;
             (*head).flags |= walked;
             emit::lost_path(hook, walked);
         }

@@ -6,7 +6,7 @@ use iotrace_common::{Hook, Loss, path_flag};
 use crate::{
     descriptor, emit,
     file::{self, Place},
-    kernel::{self, Probe, Ptr, Read, offset},
+    kernel::{Current, Probe, Ptr, Read, offset},
     path::PathBuf,
 };
 
@@ -94,7 +94,8 @@ pub unsafe fn put(hook: Hook, to: Claimed, dirfd: i32, name: Name, result: i32) 
 unsafe fn current_directory() -> Result<Place, Loss> {
     // SAFETY: members of task_struct and fs_struct.
     unsafe {
-        let fs: Ptr = Probe::load(kernel::task(), offset!(task_fs))?;
+        // Probed, for the walk wants numbers.
+        let fs = Current::get().follow(offset!(task_fs))?.address();
         Ok(Place {
             mnt: Probe::load(fs, offset!(fs_pwd_mnt))?,
             dentry: Probe::load(fs, offset!(fs_pwd_dentry))?,

@@ -9,7 +9,7 @@ use crate::{
     each, emit,
     file::{Inode, OpenFile},
     filter,
-    kernel::{self, setting},
+    kernel::{self, Current, setting},
     maps::{self, ROWS_EVEN, ROWS_ODD, TOTALS},
     who::Who,
 };
@@ -219,7 +219,7 @@ unsafe fn take_slot(rows: &HashMap<RowKey, Row>, totals: *mut Totals, key: &RowK
             }
         }
         (*slot).key = *key;
-        (*slot).task = kernel::task() as u64;
+        (*slot).task = Current::get().address() as u64;
     }
 }
 

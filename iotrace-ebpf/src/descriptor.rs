@@ -7,7 +7,7 @@ use crate::{
     emit,
     file::{self, OpenFile},
     filter,
-    kernel::{self, Probe, Ptr, Read, Task, offset},
+    kernel::{Current, Probe, Ptr, Read, Registers, Task, offset},
     pending,
 };
 
@@ -17,15 +17,15 @@ use crate::{
 /// The result is an address for [`Probe`] only: another thread may close it.
 #[inline(always)]
 pub unsafe fn address(fd: u32) -> Result<Ptr, Loss> {
-    // SAFETY: members of task_struct, files_struct and fdtable.
+    // SAFETY: members of task_struct, files_struct and fdtable. What the table holds is no member of
+    // a structure, and no pointer that the verifier knows.
     unsafe {
-        let files: Ptr = Probe::load(kernel::task(), offset!(task_files))?;
-        let fdt: Ptr = Probe::load(files, offset!(files_fdt))?;
-        let max: u32 = Probe::load(fdt, offset!(fdt_max_fds))?;
-        if fd >= max {
+        let files = Current::get().follow(offset!(task_files))?;
+        let fdt = files.follow(offset!(files_fdt))?;
+        if fd >= fdt.load(offset!(fdt_max_fds))? {
             return Err(Loss::FdGone);
         }
-        let table: Ptr = Probe::load(fdt, offset!(fdt_fd))?;
+        let table: Ptr = fdt.load(offset!(fdt_fd))?;
         let file: Ptr = Probe::load(table.wrapping_add(fd as usize * 8), 0)?;
         if file.is_null() {
             return Err(Loss::FdGone);
@@ -76,18 +76,13 @@ pub fn is_between(kind: u8) -> bool {
 }
 
 /// The descriptors of such a call, of the source and of the destination.
-///
-/// # Safety
-/// `registers` is the address of the saved registers.
 #[inline(always)]
-pub unsafe fn ends(kind: u8, registers: Ptr) -> Result<(u32, u32), Loss> {
-    // SAFETY: registers at offsets from BTF; the upper half of a descriptor means nothing.
-    unsafe {
-        let first = Probe::load(registers, offset!(regs_arg[0]))?;
-        if kind == Syscall::Sendfile as u8 {
-            Ok((Probe::load(registers, offset!(regs_arg[1]))?, first))
-        } else {
-            Ok((first, Probe::load(registers, offset!(regs_arg[2]))?))
-        }
+pub fn ends(kind: u8, registers: Registers) -> Result<(u32, u32), Loss> {
+    // The upper half of a descriptor means nothing.
+    let first = registers.argument(offset!(regs_arg[0]))? as u32;
+    if kind == Syscall::Sendfile as u8 {
+        Ok((registers.argument(offset!(regs_arg[1]))? as u32, first))
+    } else {
+        Ok((first, registers.argument(offset!(regs_arg[2]))? as u32))
     }
 }

@@ -83,7 +83,7 @@ pub fn name(hook: Hook, file: &OpenFile, epoch: u32) -> Result<(), Loss> {
             }
             (*record).busy = 1;
         }
-        let told = tell(hook, record, file, place, &now);
+        let told = tell(hook, record, file, place);
         if may_nest {
             (*record).busy = 0;
         }
@@ -102,19 +102,13 @@ unsafe fn tell(
     record: *mut FileScratch,
     file: &OpenFile,
     place: Place,
-    now: &Named,
 ) -> Result<(), Loss> {
     // SAFETY: the caller vouches for the record.
     unsafe {
-        let unlinked = if now.unlinked() {
-            path_flag::DELETED
-        } else {
-            0
-        };
         let head = &raw mut (*record).head;
         *head = FileRecord {
             kind: RECORD_FILE,
-            flags: unlinked,
+            flags: 0,
             file: file.inode.id,
             path_len: 0,
             pad: 0,
@@ -137,7 +131,7 @@ pub unsafe fn output(record: *const u8, head: usize, path_len: u32) -> Result<()
     let before = EVENTS.query(u64::from(BPF_RB_AVAIL_DATA));
     // The reader comes by a timer. It is not woken for each record, for that
     // costs microseconds, but whenever so much has gathered.
-    let flags = if wakes(before, size as u64, setting!(wake_bytes)) {
+    let flags = if wakes(before, size as u64, setting!(wake_bytes).into()) {
         BPF_RB_FORCE_WAKEUP
     } else {
         BPF_RB_NO_WAKEUP

@@ -1,8 +1,8 @@
 //! What the kernel knows about a file: identity, type, and how it was named.
 
-use iotrace_common::{ABSENT, FileId, Loss, NAME_TICKS};
+use iotrace_common::{ABSENT, FILE_WORDS, FileId, INODE_WORDS, Loss, NAME_TICKS};
 
-use crate::kernel::{Probe, Ptr, Read, offset};
+use crate::kernel::{Members, Probe, Ptr, Read, Words, offset};
 
 /// The file behind a `struct file`.
 #[repr(C)]
@@ -30,14 +30,17 @@ pub unsafe fn inode<R: Read>(file: Ptr) -> Result<Inode, Loss> {
 pub unsafe fn inode_at<R: Read>(inode: Ptr) -> Result<Inode, Loss> {
     // SAFETY: likewise.
     unsafe {
-        let sb: Ptr = R::load(inode, offset!(inode_sb))?;
+        let mut words = Words::<INODE_WORDS>::new();
+        let members = R::members(&mut words, inode, offset!(near.inode))?;
+        let sb: Ptr = members.get(offset!(near.inode_sb), offset!(inode_sb))?;
         Ok(Inode {
             id: FileId {
-                ino: R::load(inode, offset!(inode_ino))?,
+                ino: members.get(offset!(near.inode_ino), offset!(inode_ino))?,
                 dev: R::load(sb, offset!(sb_dev))?,
-                generation: R::load(inode, offset!(inode_generation))?,
+                generation: members
+                    .get(offset!(near.inode_generation), offset!(inode_generation))?,
             },
-            mode: u32::from(R::load::<u16>(inode, offset!(inode_mode))?),
+            mode: u32::from(members.get::<u16>(offset!(near.inode_mode), offset!(inode_mode))?),
         })
     }
 }
@@ -129,6 +132,35 @@ pub unsafe fn place(file: Ptr) -> Result<Place, Loss> {
     }
 }
 
+/// All that is asked of a file that was opened.
+pub struct Opened {
+    pub inode: Inode,
+    pub place: Place,
+    /// `FMODE_` bits.
+    pub mode: u32,
+}
+
+/// Reads what is asked of a file that was opened.
+///
+/// # Safety
+/// `file` is the address of a `struct file`.
+#[inline(always)]
+pub unsafe fn opened(file: Ptr) -> Result<Opened, Loss> {
+    let mut words = Words::<FILE_WORDS>::new();
+    // SAFETY: members of file.
+    unsafe {
+        let members = Probe::members(&mut words, file, offset!(near.file))?;
+        Ok(Opened {
+            place: Place {
+                mnt: members.get(offset!(near.file_mnt), offset!(file_mnt))?,
+                dentry: members.get(offset!(near.file_dentry), offset!(file_dentry))?,
+            },
+            mode: members.get(offset!(near.file_mode), offset!(file_mode))?,
+            inode: inode_at::<Probe>(members.get(offset!(near.file_inode), offset!(file_inode))?)?,
+        })
+    }
+}
+
 impl Place {
     /// Whether the name has been unlinked: not in the hash of names, as
     /// `d_unlinked` tests it (include/linux/dcache.h).
@@ -137,18 +169,37 @@ impl Place {
         if offset!(dentry_hashed) == ABSENT {
             return false;
         }
+        let mut words = Words::<2>::new();
         // SAFETY: members of dentry.
-        let (pprev, parent) = unsafe {
-            let Ok(pprev) = Probe::load::<u64>(self.dentry, offset!(dentry_hashed)) else {
-                return false;
-            };
-            let Ok(parent) = Probe::load::<Ptr>(self.dentry, offset!(dentry_parent)) else {
-                return false;
-            };
-            (pprev, parent)
-        };
-        pprev == 0 && parent != self.dentry
+        unsafe {
+            match Probe::members(&mut words, self.dentry, offset!(near.entry)) {
+                Ok(entry) => is_unlinked(&entry, self.dentry).unwrap_or(false),
+                Err(_) => false,
+            }
+        }
     }
+}
+
+/// The same of an entry that has been read.
+///
+/// # Safety
+/// `entry` has members of this dentry.
+#[inline(always)]
+pub unsafe fn is_unlinked<const N: usize>(
+    entry: &Members<'_, Probe, N>,
+    dentry: Ptr,
+) -> Result<bool, Loss> {
+    if offset!(dentry_hashed) == ABSENT {
+        return Ok(false);
+    }
+    // SAFETY: members of dentry.
+    let (pprev, parent): (u64, Ptr) = unsafe {
+        (
+            entry.get(offset!(near.entry_hashed), offset!(dentry_hashed))?,
+            entry.get(offset!(near.entry_parent), offset!(dentry_parent))?,
+        )
+    };
+    Ok(pprev == 0 && parent != dentry)
 }
 
 /// A name that went through the ring, as far as a change of it can be seen.
@@ -169,20 +220,20 @@ impl Named {
     /// What a name looks like now.
     #[inline(always)]
     pub fn now(place: &Place, epoch: u32) -> Result<Self, Loss> {
+        let mut words = Words::<3>::new();
         // SAFETY: members of dentry.
-        let (hash_len, parent_hash_len) = unsafe {
-            let parent: Ptr = Probe::load(place.dentry, offset!(dentry_parent))?;
-            let at = offset!(dentry_hash_len);
-            (Probe::load(place.dentry, at)?, Probe::load(parent, at)?)
-        };
-        Ok(Self {
-            mnt: place.mnt as u64,
-            dentry: place.dentry as u64,
-            hash_len,
-            parent_hash_len,
-            unlinked: u32::from(place.unlinked()),
-            epoch,
-        })
+        unsafe {
+            let entry = Probe::members(&mut words, place.dentry, offset!(near.entry))?;
+            let parent: Ptr = entry.get(offset!(near.entry_parent), offset!(dentry_parent))?;
+            Ok(Self {
+                mnt: place.mnt as u64,
+                dentry: place.dentry as u64,
+                hash_len: entry.get(offset!(near.entry_hash_len), offset!(dentry_hash_len))?,
+                parent_hash_len: Probe::load(parent, offset!(dentry_hash_len))?,
+                unlinked: u32::from(is_unlinked(&entry, place.dentry)?),
+                epoch,
+            })
+        }
     }
 
     /// Whether `self`, said earlier, still tells what `now` would.
@@ -194,11 +245,5 @@ impl Named {
             && self.parent_hash_len == now.parent_hash_len
             && self.unlinked == now.unlinked
             && now.epoch.wrapping_sub(self.epoch) < NAME_TICKS
-    }
-
-    /// The name is no longer in its directory.
-    #[inline(always)]
-    pub fn unlinked(&self) -> bool {
-        self.unlinked != 0
     }
 }

@@ -7,7 +7,7 @@
 #![no_main]
 // An atomic addition, which `AtomicU64` has only where there is compare-and-swap too.
 #![feature(core_intrinsics)]
-// Numbers in instructions that the loader replaces.
+// Instructions that the compiler would not choose, and numbers in them that the loader replaces.
 #![feature(asm_experimental_arch)]
 #![allow(
     internal_features,

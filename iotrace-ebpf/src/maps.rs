@@ -7,7 +7,7 @@
 //! | `NAMED` | 16,384, 1 for opens | 104 + 16 | 2 MB |
 //! | `EVENTS` | 1 MiB * | | 1 MiB |
 //! | `FILE_SCRATCH`, `OPEN_SCRATCH` | 16 * and 4 per CPU, 1 where not used | 8.5 KB | 136 KB per CPU |
-//! | `TRANSFERS`, `OPENS` | 8,192 *, 1 with another `--backend` | 44 and 28 + 48 | 0.8 MB |
+//! | `TRANSFERS`, `OPENS` | 32,768 *, 1 with another `--backend` | 52 and 36 + 64 | 3.8 and 3.3 MB |
 //! | `REQUESTS` | 8,192 *, 1 for opens | 64 + 48 | 0.9 MB |
 //! | `BEGUN` | 8,192, 1 without changes | 68 + 48 | 0.9 MB |
 //! | `CHANGE_SCRATCH` | 13 per CPU, 1 likewise | 8.6 KB | 111 KB per CPU |
@@ -26,7 +26,7 @@ use iotrace_common::{EachRecord, FileId, Hook, Losses, Row, RowKey, Tick, Totals
 use crate::{
     aio::Request,
     batch::Batch,
-    calls::{OpenArgs, TransferArgs},
+    calls::{Call, OpenArgs, TransferArgs},
     change::{Begun, ChangeScratch},
     each::EachBegun,
     emit::{FileScratch, OpenScratch},
@@ -82,11 +82,11 @@ pub static NAMED: LruHashMap<FileId, Named> = LruHashMap::with_max_entries(16_38
 
 /// Reads and writes under way, by thread (kprobe backend).
 #[map]
-pub static TRANSFERS: HashMap<u32, TransferArgs> = HashMap::with_max_entries(8_192, 0);
+pub static TRANSFERS: HashMap<u32, Call<TransferArgs>> = HashMap::with_max_entries(32_768, 0);
 
 /// Opens under way, by thread (kprobe backend).
 #[map]
-pub static OPENS: HashMap<u32, OpenArgs> = HashMap::with_max_entries(8_192, 0);
+pub static OPENS: HashMap<u32, Call<OpenArgs>> = HashMap::with_max_entries(32_768, 0);
 
 /// AIO requests under way, by the address of their `struct kiocb`.
 #[map]

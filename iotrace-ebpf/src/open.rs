@@ -1,15 +1,15 @@
 //! One open, successful or not.
 
 use aya_ebpf::helpers::generated::{bpf_get_current_cgroup_id, bpf_ktime_get_boot_ns};
-use iotrace_common::{ABSENT, FileId, Hook, Loss, OpenRecord, RECORD_OPEN, Via, path_flag};
+use iotrace_common::{ABSENT, Hook, Loss, OpenRecord, RECORD_OPEN, Via, path_flag};
 
 pub use crate::claim::{AT_FDCWD, Name};
 use crate::{
     change,
     claim::{self, Claimed},
     descriptor, emit,
-    file::{self, Place},
-    kernel::{self, Probe, Ptr, Read, offset, setting},
+    file::{self, Inode, Opened},
+    kernel::{Current, Ptr, offset, setting},
     maps::OPEN_SCRATCH,
     path,
     who::Who,
@@ -59,84 +59,85 @@ pub fn report(hook: Hook, who: &impl Who, request: &Request) -> Result<(), Loss>
     if request.result >= 0 && !matches!(request.file, File::Descriptor) {
         flags |= path_flag::NO_FD;
     }
-    // SAFETY: helpers without preconditions.
-    let (time_ns, cgroup) = unsafe { (bpf_ktime_get_boot_ns(), bpf_get_current_cgroup_id()) };
-    let blank = OpenRecord {
-        kind: RECORD_OPEN,
-        flags,
-        time_ns,
-        file: FileId {
-            ino: 0,
-            dev: 0,
-            generation: 0,
-        },
-        open_flags: request.flags,
-        cgroup,
-        cancelled: change::cancelled(),
-        tgid: task.tgid,
-        tid: task.tid,
-        uid: who.uid(),
-        mount_ns: mount_ns().unwrap_or(0),
-        comm: who.comm(),
-        result: request.result,
-        create_mode: request.mode,
-        file_mode: 0,
-        path_len: 0,
-    };
-    // SAFETY: this CPU's buffer of this hook (maps.rs).
+    // Member by member: a whole would be put together on the stack and copied.
+    // SAFETY: this CPU's buffer of this hook (maps.rs); helpers without preconditions.
     unsafe {
         let head = &raw mut (*record).head;
-        *head = blank;
+        (*head).kind = RECORD_OPEN;
+        (*head).time_ns = bpf_ktime_get_boot_ns();
+        (*head).open_flags = request.flags;
+        (*head).cgroup = bpf_get_current_cgroup_id();
+        (*head).cancelled = change::cancelled();
+        (*head).tgid = task.tgid;
+        (*head).tid = task.tid;
+        (*head).uid = who.uid();
+        (*head).mount_ns = mount_ns().unwrap_or(0);
+        (*head).comm = who.comm();
+        (*head).result = request.result;
+        (*head).create_mode = request.mode;
+        (*head).path_len = 0;
         // The opened file knows its name. When it is gone already, because
         // another thread closed the descriptor, the caller's string is left.
         let mut start = None;
         if request.result >= 0 {
-            start = opened(head, request).ok();
+            start = opened(request).ok();
         }
-        if start.is_none() {
-            start = claim::put(
-                hook,
-                Claimed {
+        let file = match &start {
+            Some(file) => file.inode,
+            None => NO_FILE,
+        };
+        (*head).file = file.id;
+        (*head).file_mode = file.mode;
+        let place = match start {
+            Some(file) => {
+                if file.mode & FMODE_CREATED != 0 {
+                    flags |= path_flag::CREATED;
+                }
+                (*head).flags = flags;
+                Some(file.place)
+            }
+            None => {
+                (*head).flags = flags;
+                let to = Claimed {
                     path: &raw mut (*record).path,
                     len: &raw mut (*head).path_len,
                     flags: &raw mut (*head).flags,
-                },
-                request.dirfd,
-                request.name,
-                request.result,
-            );
-        }
-        if let Some(place) = start {
+                };
+                claim::put(hook, to, request.dirfd, request.name, request.result)
+            }
+        };
+        if let Some(place) = place {
             let walked = path::walk(&raw mut (*record).path, &raw mut (*head).path_len, place);
-            (*head).flags |= walked;
+            // What is deleted is the file, if one was opened.
+            let told = if (*head).flags & path_flag::CLAIMED == 0 {
+                walked
+            } else {
+                walked & !path_flag::DELETED
+            };
+            (*head).flags |= told;
             emit::lost_path(hook, walked);
         }
         emit::output(record.cast(), size_of::<OpenRecord>(), (*head).path_len)
     }
 }
 
-/// Fills in the file of a successful open, and tells where it is.
+/// What is told of a file that there is none of.
+const NO_FILE: Inode = Inode {
+    id: change::NOBODY,
+    mode: 0,
+};
+
+/// The file of a successful open.
 #[inline(always)]
-unsafe fn opened(head: *mut OpenRecord, request: &Request) -> Result<Place, Loss> {
-    // SAFETY: the caller vouches for the head; the file is checked.
+unsafe fn opened(request: &Request) -> Result<Opened, Loss> {
+    // SAFETY: the file is checked.
     unsafe {
         let file = match request.file {
             File::Descriptor => descriptor::address(request.result as u32)?,
             File::At(address) => address,
             File::Unknown => return Err(Loss::NameGone),
         };
-        let inode = file::inode::<Probe>(file)?;
-        let mode: u32 = Probe::load(file, offset!(file_mode))?;
-        let place = file::place(file)?;
-        (*head).file = inode.id;
-        (*head).file_mode = inode.mode;
-        if mode & FMODE_CREATED != 0 {
-            (*head).flags |= path_flag::CREATED;
-        }
-        if place.unlinked() {
-            (*head).flags |= path_flag::DELETED;
-        }
-        Ok(place)
+        file::opened(file)
     }
 }
 
@@ -148,8 +149,9 @@ fn mount_ns() -> Result<u32, Loss> {
     }
     // SAFETY: members of task_struct, nsproxy and mnt_namespace.
     unsafe {
-        let nsproxy: Ptr = Probe::load(kernel::task(), offset!(task_nsproxy))?;
-        let mnt_ns: Ptr = Probe::load(nsproxy, offset!(nsproxy_mnt_ns))?;
-        Probe::load(mnt_ns, offset!(mnt_ns_inum))
+        let nsproxy = Current::get().follow(offset!(task_nsproxy))?;
+        nsproxy
+            .follow(offset!(nsproxy_mnt_ns))?
+            .load(offset!(mnt_ns_inum))
     }
 }

@@ -1,13 +1,18 @@
 //! Absolute paths, by walking dentries and mounts up to the root.
 
-use core::ptr::{read_volatile, write_volatile};
+use core::{
+    arch::asm,
+    ptr::{read_volatile, write_volatile},
+};
 
 use aya_ebpf::helpers::generated::bpf_probe_read_kernel_str;
-use iotrace_common::{Loss, NAME_CAP, PATH_CAP, PATH_STEPS, path_flag};
+use iotrace_common::{
+    ABSENT, ENTRY_WORDS, Loss, NAME_CAP, PATH_CAP, PATH_STEPS, SHORT_NAME, path_flag,
+};
 
 use crate::{
-    file::Place,
-    kernel::{Probe, Ptr, offset, path_bound},
+    file::{self, Place},
+    kernel::{Members, Probe, Ptr, Read, Words, offset, path_bound},
     rounds::{self, Rounds},
 };
 
@@ -18,11 +23,13 @@ pub struct PathBuf {
     pub bytes: [u8; PATH_CAP + NAME_CAP],
     /// How the walk ended, as far as is known: 0 at the root, or bits of `path_flag`.
     ended: u32,
+    /// `path_flag::DELETED`, or 0.
+    deleted: u32,
 }
 
 /// Appends the components from `place` to the root to `out`, after the `*len`
 /// bytes that are there; `len` is below [`PATH_CAP`] afterwards too. Returns bits
-/// of `path_flag`.
+/// of `path_flag`; [`path_flag::DELETED`] tells of `place` itself.
 ///
 /// The walk takes no lock: a rename while it goes on may give a mixture of the
 /// old and the new path, as in every tracer; the components are real names.
@@ -45,9 +52,12 @@ pub unsafe fn walk(out: *mut PathBuf, len: *mut u32, place: Place) -> u32 {
         at_mount,
     };
     walk.end(path_flag::CUT);
-    rounds::run(STEPS, &mut walk);
     // SAFETY: the caller vouches for the memory.
-    unsafe { read_volatile(&raw const (*out).ended) }
+    unsafe {
+        write_volatile(&raw mut (*out).deleted, 0);
+        rounds::run(STEPS, &mut walk);
+        read_volatile(&raw const (*out).ended) | read_volatile(&raw const (*out).deleted)
+    }
 }
 
 /// Most steps of a walk: the root is no step.
@@ -68,9 +78,9 @@ struct Walk {
 
 impl Rounds for Walk {
     #[inline(always)]
-    fn round(&mut self, _: u32) -> bool {
+    fn round(&mut self, number: u32) -> bool {
         // SAFETY: who made the walk vouches for the memory.
-        let ended = match unsafe { self.up() } {
+        let ended = match unsafe { self.up(number == 0) } {
             Ok(None) => return false,
             Ok(Some(ended)) => ended,
             Err(_) => path_flag::CUT | path_flag::BROKEN,
@@ -87,12 +97,27 @@ impl Walk {
         unsafe { write_volatile(&raw mut (*self.out).ended, ended) };
     }
 
+    #[inline(always)]
+    fn is_deleted(&mut self, deleted: bool) {
+        if deleted {
+            // SAFETY: likewise.
+            unsafe { write_volatile(&raw mut (*self.out).deleted, path_flag::DELETED) };
+        }
+    }
+
     /// Goes one step up, from a mount's root to the mount below, or appends a component.
     #[inline(always)]
-    unsafe fn up(&mut self) -> Result<Option<u32>, Loss> {
+    unsafe fn up(&mut self, first: bool) -> Result<Option<u32>, Loss> {
         // SAFETY: members of mount, vfsmount and dentry; probe reads check addresses.
         unsafe {
             if self.dentry == self.at_mount.root {
+                if first {
+                    let place = Place {
+                        mnt: self.mount,
+                        dentry: self.dentry,
+                    };
+                    self.is_deleted(place.unlinked());
+                }
                 if self.at_mount.parent == self.mount {
                     return Ok(Some(0));
                 }
@@ -105,20 +130,23 @@ impl Walk {
             if at >= (PATH_CAP - NAME_CAP) as u32 {
                 return Ok(Some(path_flag::CUT));
             }
-            let [parent, _, name] = Probe::load_three(
-                self.dentry,
-                [
-                    offset!(dentry_parent),
-                    offset!(dentry_hash_len),
-                    offset!(dentry_name),
-                ],
-            )?;
-            let to = self.out.cast::<u8>().add(path_bound(at));
-            let wrote = bpf_probe_read_kernel_str(to.cast(), NAME_CAP as u32, name.cast());
-            if wrote <= 0 {
-                return Err(Loss::ReadFailed);
+            let mut words = Words::<ENTRY_WORDS>::new();
+            let entry = Probe::members(&mut words, self.dentry, offset!(near.entry))?;
+            if first {
+                self.is_deleted(file::is_unlinked(&entry, self.dentry)?);
             }
-            write_volatile(self.len, at + wrote as u32);
+            let parent: Ptr = entry.get(offset!(near.entry_parent), offset!(dentry_parent))?;
+            let to = self.out.cast::<u8>().add(path_bound(at));
+            let mut wrote = short_name(to, &entry, self.dentry)?;
+            if wrote == 0 {
+                let name: Ptr = entry.get(offset!(near.entry_name), offset!(dentry_name))?;
+                let copied = bpf_probe_read_kernel_str(to.cast(), NAME_CAP as u32, name.cast());
+                if copied <= 0 {
+                    return Err(Loss::ReadFailed);
+                }
+                wrote = copied as u32;
+            }
+            write_volatile(self.len, at + wrote);
             // Its own parent but no mount's root: a file outside the tree, such
             // as a memfd, which has this name and no directory.
             if self.dentry == parent {
@@ -128,6 +156,96 @@ impl Walk {
             Ok(None)
         }
     }
+}
+
+/// Copies the name of an entry that stands in the entry itself, with its NUL, and tells the
+/// bytes; 0 if it does not stand there.
+///
+/// While another CPU renames the entry, the length may be that of another name. So the name is one
+/// only if its first NUL is where the length says; in doubt it is read where it stands.
+///
+/// # Safety
+/// `to` is in map memory, with room for [`SHORT_NAME`] bytes; `entry` has members of `dentry`.
+#[inline(always)]
+unsafe fn short_name(
+    to: *mut u8,
+    entry: &Members<'_, Probe, ENTRY_WORDS>,
+    dentry: Ptr,
+) -> Result<u32, Loss> {
+    let short = offset!(dentry_short);
+    // What has no place is beyond all.
+    if offset!(near.entry_short) > 255 {
+        return Ok(0);
+    }
+    // SAFETY: members of dentry.
+    let (name, hash_len) = unsafe {
+        (
+            entry.get::<Ptr>(offset!(near.entry_name), offset!(dentry_name))?,
+            entry.get::<u64>(offset!(near.entry_hash_len), offset!(dentry_hash_len))?,
+        )
+    };
+    let len = (hash_len >> 32) as u32;
+    if name != dentry.wrapping_add(short as usize) || len as usize >= SHORT_NAME {
+        return Ok(0);
+    }
+    // SAFETY: as above; the caller vouches for the room.
+    let last = unsafe {
+        let name: [u64; 4] = entry.get(offset!(near.entry_short), short)?;
+        put_word::<0>(to, name[0]);
+        put_word::<8>(to, name[1]);
+        put_word::<16>(to, name[2]);
+        put_word::<24>(to, name[3]);
+        if len >= 8 && has_nul(name[0])
+            || len >= 16 && has_nul(name[1])
+            || len >= 24 && has_nul(name[2])
+        {
+            return Ok(0);
+        }
+        word(to.add(len as usize & (SHORT_NAME - 8)))
+    };
+    let shift = (len & 7) * 8;
+    if (last >> shift) & 0xff != 0 || has_nul(last | u64::MAX << shift) {
+        return Ok(0);
+    }
+    Ok(len + 1)
+}
+
+/// Whether one of the bytes is 0.
+#[inline(always)]
+fn has_nul(word: u64) -> bool {
+    const ONES: u64 = u64::MAX / 0xff;
+    word.wrapping_sub(ONES) & !word & (ONES << 7) != 0
+}
+
+/// Stores a word at any address: the compiler would store it by bytes.
+#[inline(always)]
+unsafe fn put_word<const OFFSET: usize>(to: *mut u8, word: u64) {
+    // SAFETY: the caller vouches for the memory.
+    unsafe {
+        asm!(
+            "*(u64 *)({to} + {offset}) = {word}",
+            to = in(reg) to,
+            offset = const OFFSET,
+            word = in(reg) word,
+            options(nostack),
+        );
+    }
+}
+
+/// Loads a word from any address.
+#[inline(always)]
+unsafe fn word(from: *const u8) -> u64 {
+    let word;
+    // SAFETY: the caller vouches for the memory.
+    unsafe {
+        asm!(
+            "{word} = *(u64 *)({from} + 0)",
+            word = out(reg) word,
+            from = in(reg) from,
+            options(readonly, nostack),
+        );
+    }
+    word
 }
 
 /// What a walk needs of a mount.
@@ -141,15 +259,16 @@ struct MountLinks {
 unsafe fn mount_links(mount: Ptr) -> Result<MountLinks, Loss> {
     // SAFETY: the caller vouches for the mount; the reads check the address.
     let [parent, mountpoint, root] = unsafe {
-        Probe::load_three(
-            mount,
+        if offset!(near.mount) != ABSENT {
+            Probe::load(mount, offset!(near.mount))?
+        } else {
             [
-                offset!(mount_parent),
-                offset!(mount_mountpoint),
-                offset!(mount_vfsmount) + offset!(vfsmount_root),
-            ],
-        )
-    }?;
+                Probe::load(mount, offset!(mount_parent))?,
+                Probe::load(mount, offset!(mount_mountpoint))?,
+                Probe::load(mount, offset!(mount_vfsmount) + offset!(vfsmount_root))?,
+            ]
+        }
+    };
     Ok(MountLinks {
         parent,
         mountpoint,

@@ -8,7 +8,7 @@ use iotrace_common::{Hook, Loss, RowKind};
 use crate::{
     count::{self, Direction, Op, Ops},
     file::Inode,
-    kernel::{self, Probe, Read, Task, offset},
+    kernel::{Current, Task, offset},
     maps::MARKS,
 };
 
@@ -44,12 +44,12 @@ impl Account {
 
     #[inline(always)]
     fn now() -> Result<Self, Loss> {
-        let task = kernel::task();
+        let current = Current::get();
         // SAFETY: members of task_struct at offsets from BTF.
         unsafe {
             Ok(Self {
-                fetched: Probe::load(task, offset!(task_fetched))?,
-                dirtied: Probe::load(task, offset!(task_dirtied))?,
+                fetched: current.load(offset!(task_fetched))?,
+                dirtied: current.load(offset!(task_dirtied))?,
             })
         }
     }

@@ -1,9 +1,8 @@
 //! For whom something is counted or told: most often the current thread.
 
-use aya_ebpf::helpers::{bpf_get_current_comm, bpf_get_current_uid_gid};
 use iotrace_common::{ABSENT, COMM_LEN, Loss};
 
-use crate::kernel::{Probe, Ptr, Read, Task, offset};
+use crate::kernel::{self, Probe, Ptr, Read, Task, offset};
 
 /// A thread that does something.
 pub trait Who {
@@ -31,13 +30,12 @@ impl Who for Task {
 
     #[inline(always)]
     fn uid(&self) -> u32 {
-        bpf_get_current_uid_gid() as u32
+        kernel::user_id()
     }
 
     #[inline(always)]
     fn comm(&self) -> [u8; COMM_LEN] {
-        // Fails never with a buffer of this size.
-        bpf_get_current_comm().unwrap_or([0; COMM_LEN])
+        kernel::name()
     }
 }
 

@@ -111,6 +111,8 @@ fn build_one(
 fn rustflags(toolchain: &Toolchain) -> Result<OsString> {
     let mut flags: Vec<OsString> = vec![
         r#"--cfg=bpf_target_arch="x86_64""#.into(),
+        // Instructions for 32 bits, which the verifiers of all supported kernels know (since 5.1).
+        "-Ctarget-cpu=v3".into(),
         "-Cdebuginfo=2".into(),
         // Arithmetic and jumps of 32 bits (kernel 5.1), which the default has to make of 64.
         "-Ctarget-cpu=v3".into(),

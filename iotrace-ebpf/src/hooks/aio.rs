@@ -1,7 +1,6 @@
 //! Backends `fentry` and `kprobe`: AIO, on the entry of three functions.
 
 use aya_ebpf::{
-    EbpfContext as _,
     macros::{fentry, kprobe},
     programs::{FEntryContext, ProbeContext},
 };
@@ -12,7 +11,7 @@ use crate::{
     aio,
     count::Op,
     filter,
-    kernel::{Direct, Probe, Ptr, Read, offset},
+    kernel::{Direct, Probe, Ptr, Read, offset, parameter},
 };
 
 /// `int aio_read(struct kiocb *req, const struct iocb *iocb, bool vectored, bool compat)`
@@ -75,9 +74,9 @@ pub fn aio_done_entry(ctx: ProbeContext) -> u32 {
 
 #[inline(always)]
 fn probe_begins(ctx: &ProbeContext, op: Op) -> Result<(), Loss> {
-    // SAFETY: registers at offsets from BTF; the first argument is a kiocb.
+    let request = parameter!(ctx, 0) as Ptr;
+    // SAFETY: the first argument is a kiocb.
     unsafe {
-        let request: Ptr = Probe::load(ctx.as_ptr().cast(), offset!(regs_param[0]))?;
         aio::forget(request as u64);
         let Some(task) = filter::caller::<Probe>() else {
             return Ok(());
@@ -89,12 +88,9 @@ fn probe_begins(ctx: &ProbeContext, op: Op) -> Result<(), Loss> {
 
 #[inline(always)]
 fn probe_ends(ctx: &ProbeContext) -> Result<(), Loss> {
-    // SAFETY: registers at offsets from BTF; the first argument is a kiocb.
-    unsafe {
-        let registers: Ptr = ctx.as_ptr().cast();
-        let request: Ptr = Probe::load(registers, offset!(regs_param[0]))?;
-        let result: i64 = Probe::load(registers, offset!(regs_param[1]))?;
-        let file: Ptr = Probe::load(request, offset!(kiocb_file))?;
-        aio::ends(request as u64, file, result)
-    }
+    let request = parameter!(ctx, 0);
+    let result = parameter!(ctx, 1) as i64;
+    // SAFETY: the first argument is a kiocb.
+    let file: Ptr = unsafe { Probe::load(request as Ptr, offset!(kiocb_file)) }?;
+    aio::ends(request, file, result)
 }

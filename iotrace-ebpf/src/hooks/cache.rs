@@ -16,7 +16,7 @@ use crate::{
     descriptor, emit,
     file::{self, Inode},
     filter,
-    kernel::{self, Direct, Probe, Ptr, Read, Task, offset},
+    kernel::{self, Direct, Probe, Read, Registers, Task, offset},
     storage::{self, Account, Share},
 };
 
@@ -87,23 +87,20 @@ fn call_begins(ctx: &RawTracePointContext) -> Result<(), Loss> {
 
 #[inline(always)]
 fn call_ends(ctx: &RawTracePointContext) -> Result<(), Loss> {
-    let registers: Ptr = ctx.arg(0);
     // SAFETY: the first argument of the tracepoint is the saved registers.
-    let kind = unsafe { kernel::call_kind(registers) }?;
+    let registers = unsafe { Registers::of_call(ctx.arg(0)) };
+    let kind = kernel::call_kind(registers)?;
     if !is_followed(kind) || kernel::is_compat()? {
         return Ok(());
     }
     let Some(task) = filter::caller::<Probe>() else {
         return Ok(());
     };
-    // SAFETY: as above.
-    let (input, output) = unsafe {
-        if descriptor::is_between(kind) {
-            descriptor::ends(kind, registers)?
-        } else {
-            let fd = Probe::load(registers, offset!(regs_arg[0]))?;
-            (fd, fd)
-        }
+    let (input, output) = if descriptor::is_between(kind) {
+        descriptor::ends(kind, registers)?
+    } else {
+        let fd = registers.argument(offset!(regs_arg[0]))? as u32;
+        (fd, fd)
     };
     let used = Used::of(&task);
     of_descriptor(Hook::Read, &task, input, &used, Share::Fetched);

@@ -12,7 +12,7 @@ use crate::{
     change::{self, Facts, Where},
     claim::AT_FDCWD,
     descriptor, file, filter,
-    kernel::{self, Probe, Ptr, Read, offset},
+    kernel::{self, Probe, Ptr, Registers, offset},
 };
 
 // Types of files (include/uapi/linux/stat.h).
@@ -72,16 +72,16 @@ struct Call {
 
 #[inline(always)]
 unsafe fn returned(regs: Ptr, result: i64) -> Result<(), Loss> {
-    // SAFETY: registers at offsets from BTF.
-    let kind = unsafe { kernel::call_kind(regs) }?;
+    // SAFETY: the caller vouches for the registers.
+    let regs = unsafe { Registers::of_call(regs) };
+    let kind = kernel::call_kind(regs)?;
     if !Syscall::is_change(kind) || result != 0 || kernel::is_compat()? {
         return Ok(());
     }
     let Some(task) = filter::caller::<Probe>() else {
         return Ok(());
     };
-    // SAFETY: likewise.
-    let call = unsafe { call(regs, kind) }?;
+    let call = call(regs, kind)?;
     // Other files that are made are told too: when they are removed, only the name tells that it is
     // not a regular one. (Directories are removed by another call.)
     if call.mode == S_IFDIR && !filter::admits_type(call.mode) {
@@ -159,17 +159,14 @@ unsafe fn linked_descriptor(from: Named, flags: u64) -> Option<u32> {
 }
 
 #[inline(always)]
-unsafe fn call(regs: Ptr, kind: u8) -> Result<Call, Loss> {
-    // SAFETY: registers at offsets from BTF.
-    let [first, second, third, fourth, fifth] = unsafe {
-        [
-            Probe::load::<u64>(regs, offset!(regs_arg[0]))?,
-            Probe::load::<u64>(regs, offset!(regs_arg[1]))?,
-            Probe::load::<u64>(regs, offset!(regs_arg[2]))?,
-            Probe::load::<u64>(regs, offset!(regs_arg[3]))?,
-            Probe::load::<u64>(regs, offset!(regs_arg[4]))?,
-        ]
-    };
+fn call(regs: Registers, kind: u8) -> Result<Call, Loss> {
+    let [first, second, third, fourth, fifth] = [
+        regs.argument(offset!(regs_arg[0]))?,
+        regs.argument(offset!(regs_arg[1]))?,
+        regs.argument(offset!(regs_arg[2]))?,
+        regs.argument(offset!(regs_arg[3]))?,
+        regs.argument(offset!(regs_arg[4]))?,
+    ];
     let of = |what, mode, name| Call {
         what,
         mode,

@@ -206,14 +206,24 @@ fn made(ctx: &FExitContext, hook: Hook, call: NameCall, what: Change) -> u32 {
     if is_pointer(result) {
         place.dentry = result as Ptr;
     }
-    let told = file_of(place.dentry).and_then(|file| {
-        if !filter::admits_type(file.mode) {
-            return Ok(());
-        }
-        let facts = Facts::of(what, begun.begun_ns, file);
-        change::tell(hook, &task, &facts, Where::At(place))
-    });
-    end(ctx, hook, told)
+    end(ctx, hook, tell_made(hook, &task, what, &begun, place))
+}
+
+/// (Not a closure, which would have a stack of its own.)
+#[inline(always)]
+fn tell_made(
+    hook: Hook,
+    task: &Task,
+    what: Change,
+    begun: &Begun,
+    place: Place,
+) -> Result<(), Loss> {
+    let file = file_of(place.dentry)?;
+    if !filter::admits_type(file.mode) {
+        return Ok(());
+    }
+    let facts = Facts::of(what, begun.begun_ns, file);
+    change::tell(hook, task, &facts, Where::At(place))
 }
 
 /// What a call that succeeded was about, if a user asked for it.

@@ -10,7 +10,7 @@ use iotrace_common::{CALL_PLACED, CALL_SIZED, Hook, Loss, Syscall, UNKNOWN};
 use super::end;
 use crate::{
     descriptor, each, filter,
-    kernel::{self, Direct, Probe, Ptr, Read, offset},
+    kernel::{self, Direct, Probe, Ptr, Read, Registers, offset},
 };
 
 /// One program for each function: the kernel ties each to one.
@@ -82,8 +82,9 @@ pub fn call_begin_kprobe(ctx: RawTracePointContext) -> u32 {
 
 #[inline(always)]
 unsafe fn call_begins(hook: Hook, regs: Ptr) -> Result<(), Loss> {
-    // SAFETY: registers at offsets from BTF.
-    let entry = unsafe { kernel::call_entry(regs) }?;
+    // SAFETY: the caller vouches for the registers.
+    let regs = unsafe { Registers::of_call(regs) };
+    let entry = kernel::call_entry(regs)?;
     let kind = entry & !(CALL_SIZED | CALL_PLACED);
     if !Syscall::is_transfer(kind) || kernel::is_compat()? {
         return Ok(());
@@ -98,16 +99,16 @@ unsafe fn call_begins(hook: Hook, regs: Ptr) -> Result<(), Loss> {
         return Ok(());
     }
     let (mut offset, mut size) = (UNKNOWN, UNKNOWN);
-    // SAFETY: likewise; a file that is checked.
+    // SAFETY: a file that is checked.
     unsafe {
         if entry & CALL_SIZED != 0 {
-            size = Probe::load(regs, offset!(regs_arg[2]))?;
+            size = regs.argument(offset!(regs_arg[2]))?;
         }
-        if let Ok(file) = descriptor::address(Probe::load(regs, offset!(regs_arg[0]))?)
+        if let Ok(file) = descriptor::address(regs.argument(offset!(regs_arg[0]))? as u32)
             && !(is_write && appends::<Probe>(file)?)
         {
             offset = if entry & CALL_PLACED != 0 {
-                Probe::load(regs, offset!(regs_arg[3]))?
+                regs.argument(offset!(regs_arg[3]))?
             } else {
                 Probe::load(file, offset!(file_pos))?
             };

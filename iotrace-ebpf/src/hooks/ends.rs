@@ -2,7 +2,6 @@
 //! used them lets go.
 
 use aya_ebpf::{
-    EbpfContext as _,
     macros::{fentry, kprobe},
     programs::{FEntryContext, ProbeContext},
 };
@@ -12,7 +11,7 @@ use super::end;
 use crate::{
     change::{self, Facts, Where},
     file, filter,
-    kernel::{Direct, Probe, Ptr, Read, offset},
+    kernel::{Direct, Probe, Ptr, Read, offset, parameter},
 };
 
 /// `void security_inode_free(struct inode *inode)`: called for every inode that leaves memory.
@@ -25,11 +24,9 @@ pub fn inode_free(ctx: FEntryContext) -> u32 {
 /// The same.
 #[kprobe]
 pub fn inode_free_entry(ctx: ProbeContext) -> u32 {
-    let registers: Ptr = ctx.as_ptr().cast();
-    // SAFETY: likewise, in a register at an offset from BTF.
-    let freed = unsafe {
-        Probe::load(registers, offset!(regs_param[0])).and_then(|inode| freed::<Probe>(inode))
-    };
+    let inode = parameter!(&ctx, 0) as Ptr;
+    // SAFETY: likewise.
+    let freed = unsafe { freed::<Probe>(inode) };
     end(&ctx, Hook::Free, freed)
 }
 

@@ -14,7 +14,7 @@ use crate::{
     count::{self, Op, Ops},
     file::{self, OpenFile},
     filter,
-    kernel::{self, Direct, Ptr, Read, Task, member, offset},
+    kernel::{Current, Direct, Ptr, Read, Task, member, offset},
     open::{self, File, Name, Request},
 };
 
@@ -79,7 +79,7 @@ fn is_again(ctx: &FExitContext, hook: Hook, op: Op, result: usize) -> bool {
     // element of this CPU and this hook.
     unsafe {
         let key = &raw const (*slot).key;
-        let task = kernel::current();
+        let task = Current::get().address();
         if (*slot).task != task as u64 || (*key).birth != member!(task, task_start_time: u64) as u32
         {
             return false;

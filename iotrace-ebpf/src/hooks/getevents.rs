@@ -8,7 +8,7 @@ use iotrace_common::{Hook, Loss};
 use crate::{
     batch::Batch,
     emit,
-    kernel::{Probe, Ptr, Read, offset},
+    kernel::{Registers, offset},
     rounds::{self, Rounds},
 };
 
@@ -45,13 +45,9 @@ const READS: u32 = 1 | 1 << 7;
 const WRITES: u32 = 1 << 1 | 1 << 8;
 
 /// `io_getevents(context, least, most, events, ...)` returned so many completions.
-///
-/// # Safety
-/// `registers` is the address of the saved registers.
 #[inline(always)]
-pub unsafe fn getevents(batch: &mut Batch, registers: Ptr, count: u64) -> Result<(), Loss> {
-    // SAFETY: registers at offsets from BTF.
-    let events: *const IoEvent = unsafe { Probe::load(registers, offset!(regs_arg[3])) }?;
+pub fn getevents(batch: &mut Batch, registers: Registers, count: u64) -> Result<(), Loss> {
+    let events = registers.argument(offset!(regs_arg[3]))? as *const IoEvent;
     let mut completions = Completions {
         batch,
         events,

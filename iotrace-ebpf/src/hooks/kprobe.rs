@@ -4,7 +4,6 @@
 //! not the return of the function).
 
 use aya_ebpf::{
-    EbpfContext as _,
     macros::{kprobe, raw_tracepoint},
     programs::{ProbeContext, RawTracePointContext},
 };
@@ -18,7 +17,7 @@ use crate::{
     file::{self, Inode, OpenFile},
     filter,
     hooks::exec::by_handle,
-    kernel::{self, Probe, Ptr, Read, offset, task_id},
+    kernel::{self, Probe, Ptr, Read, Registers, Task, offset, parameter, task_id},
     maps::{OPENS, TRANSFERS},
     open::{self, File, Name, Request},
     pending,
@@ -66,23 +65,16 @@ pub fn vfs_writev_entry(ctx: ProbeContext) -> u32 {
     )
 }
 
-/// Registers at the entry of the function.
-fn registers(ctx: &ProbeContext) -> Ptr {
-    ctx.as_ptr().cast()
-}
-
 #[inline(always)]
 fn transfer_begins(ctx: &ProbeContext, hook: Hook, op: Op) -> Result<(), Loss> {
     let Some(task) = filter::caller::<Probe>() else {
         return Ok(());
     };
-    // SAFETY: registers at offsets from BTF; the first argument is the file.
-    let (address, inode) = unsafe {
-        let address: Ptr = Probe::load(registers(ctx), offset!(regs_param[0]))?;
-        (address, file::inode::<Probe>(address)?)
-    };
+    let address = parameter!(ctx, 0) as Ptr;
+    // SAFETY: the first argument is the file.
+    let inode = unsafe { file::inode::<Probe>(address) }?;
     if !filter::admits_type(inode.mode) {
-        calls::forget(&TRANSFERS, hook, task.tid);
+        calls::forget(&TRANSFERS, hook, &task);
         return Ok(());
     }
     let args = TransferArgs {
@@ -103,9 +95,9 @@ pub fn transfer_return(ctx: RawTracePointContext) -> u32 {
 
 #[inline(always)]
 fn transfer_returns(ctx: &RawTracePointContext) -> Result<(), Loss> {
-    let registers: Ptr = ctx.arg(0);
     // SAFETY: the first argument of the tracepoint is the saved registers.
-    let kind = unsafe { kernel::call_kind(registers) }?;
+    let registers = unsafe { Registers::of_call(ctx.arg(0)) };
+    let kind = kernel::call_kind(registers)?;
     // Most calls are of no interest; only the numbers of 32-bit programs are not known.
     if !Syscall::is_transfer(kind) && !kernel::is_compat()? {
         return Ok(());
@@ -113,19 +105,20 @@ fn transfer_returns(ctx: &RawTracePointContext) -> Result<(), Loss> {
     if descriptor::is_between(kind) && !kernel::is_compat()? {
         return between_files(ctx, kind, registers);
     }
-    let tid = task_id();
-    let Some(call) = TRANSFERS.get_ptr(tid) else {
-        return Ok(());
-    };
-    // SAFETY: a live element, which only this thread uses.
-    let args = unsafe { *call };
-    // It was there a moment ago, and nobody else removes it.
-    let _ = TRANSFERS.remove(tid);
-    transfer_ends(ctx, kind, &args)
+    let task = Task::current();
+    match calls::take(&TRANSFERS, &task) {
+        Some(args) => transfer_ends(ctx, kind, &task, args),
+        None => Ok(()),
+    }
 }
 
 #[inline(always)]
-fn transfer_ends(ctx: &RawTracePointContext, kind: u8, args: &TransferArgs) -> Result<(), Loss> {
+fn transfer_ends(
+    ctx: &RawTracePointContext,
+    kind: u8,
+    task: &Task,
+    args: &TransferArgs,
+) -> Result<(), Loss> {
     let (op, begun) = if args.write == 0 {
         (Op::Read, Syscall::Read)
     } else {
@@ -151,13 +144,12 @@ fn transfer_ends(ctx: &RawTracePointContext, kind: u8, args: &TransferArgs) -> R
         held: false,
         below: false,
     };
-    let task = Probe::current();
-    count::transfer(Hook::Return, &task, &file, op, moved as u64)
+    count::transfer(Hook::Return, task, &file, op, moved as u64)
 }
 
 /// Calls that name both of their files by descriptors need no hook at their entry.
 #[inline(always)]
-fn between_files(ctx: &RawTracePointContext, kind: u8, registers: Ptr) -> Result<(), Loss> {
+fn between_files(ctx: &RawTracePointContext, kind: u8, registers: Registers) -> Result<(), Loss> {
     let Some(task) = filter::caller::<Probe>() else {
         return Ok(());
     };
@@ -165,8 +157,7 @@ fn between_files(ctx: &RawTracePointContext, kind: u8, registers: Ptr) -> Result
     if moved < 0 {
         return Ok(());
     }
-    // SAFETY: the caller vouches for the registers.
-    let (input, output) = unsafe { descriptor::ends(kind, registers) }?;
+    let (input, output) = descriptor::ends(kind, registers)?;
     pending::begin(Hook::Return);
     descriptor::between(Hook::Return, &task, input, output, moved as u64);
     pending::name_all(Hook::Return);
@@ -184,16 +175,14 @@ fn open_begins(ctx: &ProbeContext) -> Result<(), Loss> {
     let Some(task) = filter::caller::<Probe>() else {
         return Ok(());
     };
-    let registers = registers(ctx);
-    // SAFETY: registers at offsets from BTF; `how` is the kernel's copy.
-    let args = unsafe {
-        let how: Ptr = Probe::load(registers, offset!(regs_param[2]))?;
-        OpenArgs {
-            name: Probe::load(registers, offset!(regs_param[1]))?,
-            flags: Probe::load(how, offset!(how_flags))?,
-            dirfd: Probe::load(registers, offset!(regs_param[0]))?,
-            mode: Probe::load::<u64>(how, offset!(how_mode))? as u32,
-        }
+    let how = parameter!(ctx, 2) as Ptr;
+    // SAFETY: `how` is the kernel's copy of a part of the interface: flags, then mode.
+    let [flags, mode]: [u64; 2] = unsafe { Probe::load(how, offset!(how_flags)) }?;
+    let args = OpenArgs {
+        name: parameter!(ctx, 1),
+        flags,
+        dirfd: parameter!(ctx, 0) as i32,
+        mode: mode as u32,
     };
     calls::begin(&OPENS, Hook::Open, &task, args)
 }
@@ -206,26 +195,22 @@ pub fn open_return(ctx: RawTracePointContext) -> u32 {
 
 #[inline(always)]
 fn open_returns(ctx: &RawTracePointContext) -> Result<(), Loss> {
-    let registers: Ptr = ctx.arg(0);
     // SAFETY: the first argument of the tracepoint is the saved registers.
-    let kind = unsafe { kernel::call_kind(registers) }?;
+    let registers = unsafe { Registers::of_call(ctx.arg(0)) };
+    let kind = kernel::call_kind(registers)?;
     if !Syscall::is_open(kind) && !kernel::is_compat()? {
         return Ok(());
     }
     if kind == Syscall::OpenByHandle as u8 && !kernel::is_compat()? {
         return handle_open(ctx, registers);
     }
-    let tid = task_id();
-    let Some(call) = OPENS.get_ptr(tid) else {
+    let task = Task::current();
+    let Some(args) = calls::take(&OPENS, &task) else {
         return Ok(());
     };
-    // SAFETY: a live element, which only this thread uses.
-    let args = unsafe { *call };
-    // It was there a moment ago, and nobody else removes it.
-    let _ = OPENS.remove(tid);
     open::report(
         Hook::Open,
-        &Probe::current(),
+        &task,
         &Request {
             via: Via::Call,
             dirfd: args.dirfd,
@@ -240,12 +225,11 @@ fn open_returns(ctx: &RawTracePointContext) -> Result<(), Loss> {
 
 /// An open by handle is told as it returns.
 #[inline(always)]
-fn handle_open(ctx: &RawTracePointContext, registers: Ptr) -> Result<(), Loss> {
+fn handle_open(ctx: &RawTracePointContext, registers: Registers) -> Result<(), Loss> {
     let Some(task) = filter::caller::<Probe>() else {
         return Ok(());
     };
-    // SAFETY: registers at offsets from BTF.
-    let flags = unsafe { Probe::load(registers, offset!(regs_arg[2])) }?;
+    let flags = registers.argument(offset!(regs_arg[2]))? as u32;
     open::report(
         Hook::HandleOpen,
         &task,
@@ -258,7 +242,7 @@ fn handle_open(ctx: &RawTracePointContext, registers: Ptr) -> Result<(), Loss> {
 #[raw_tracepoint(tracepoint = "sched_process_exit")]
 pub fn calls_end(_: RawTracePointContext) -> u32 {
     let tid = task_id();
-    calls::forget(&TRANSFERS, Hook::ThreadExit, tid);
-    calls::forget(&OPENS, Hook::ThreadExit, tid);
+    calls::end(&TRANSFERS, Hook::ThreadExit, tid);
+    calls::end(&OPENS, Hook::ThreadExit, tid);
     0
 }

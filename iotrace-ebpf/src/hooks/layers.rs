@@ -12,7 +12,7 @@ use super::{end, fentry::on_held};
 use crate::{
     count::{Op, Ops},
     file, filter,
-    kernel::{self, Direct, Probe, Ptr, Read, offset},
+    kernel::{Current, Direct, Ptr, offset},
 };
 
 /// A thread of the kernel (`PF_KTHREAD`, include/linux/sched.h).
@@ -44,7 +44,7 @@ fn transfer(ctx: &FExitContext, hook: Hook, op: Op) -> u32 {
     let (lower, flags) = unsafe {
         (
             file::is_lower::<Direct>(address),
-            Probe::load::<u32>(kernel::task(), offset!(task_flags)),
+            Current::get().load::<u32>(offset!(task_flags)),
         )
     };
     if lower != Ok(true) && flags.unwrap_or(0) & PF_KTHREAD == 0 {

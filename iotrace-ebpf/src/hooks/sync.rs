@@ -1,7 +1,6 @@
 //! Files that are brought to storage, by those who wait for it.
 
 use aya_ebpf::{
-    EbpfContext as _,
     macros::{fexit, kprobe, raw_tracepoint},
     programs::{FExitContext, ProbeContext, RawTracePointContext},
 };
@@ -10,7 +9,7 @@ use iotrace_common::{DIRECTION_SYNC, EachRecord, Hook, Loss, RECORD_EACH, Syscal
 use super::end;
 use crate::{
     change, descriptor, emit, file, filter,
-    kernel::{self, Direct, Probe, Ptr, Read, offset},
+    kernel::{self, Direct, Probe, Ptr, Read, Registers, offset, parameter},
     who::Who as _,
 };
 
@@ -29,21 +28,18 @@ pub fn vfs_fsync_range_exit(ctx: FExitContext) -> u32 {
 /// The same, as it begins: calls that fail are told too, and before their time.
 #[kprobe]
 pub fn vfs_fsync_range_entry(ctx: ProbeContext) -> u32 {
-    let registers: Ptr = ctx.as_ptr().cast();
-    // SAFETY: likewise, in registers at offsets from BTF.
-    end(&ctx, Hook::Sync, unsafe { range_entry(registers) })
+    end(&ctx, Hook::Sync, range_entry(&ctx))
 }
 
 #[inline(always)]
-unsafe fn range_entry(registers: Ptr) -> Result<(), Loss> {
-    // SAFETY: the caller vouches for the registers.
-    unsafe {
-        let start = Probe::load(registers, offset!(regs_param[1]))?;
-        if is_whole(start, Probe::load(registers, offset!(regs_param[2]))?) {
-            return Ok(());
-        }
-        tell::<Probe>(Probe::load(registers, offset!(regs_param[0]))?)
+fn range_entry(ctx: &ProbeContext) -> Result<(), Loss> {
+    let start = parameter!(ctx, 1) as i64;
+    if is_whole(start, parameter!(ctx, 2) as i64) {
+        return Ok(());
     }
+    let file = parameter!(ctx, 0) as Ptr;
+    // SAFETY: the first argument is a file.
+    unsafe { tell::<Probe>(file) }
 }
 
 /// Whether all of a file is asked for, as `fsync` does. The compiler may make `vfs_fsync_range` a
@@ -89,10 +85,9 @@ pub fn fdatasync_entry(ctx: ProbeContext) -> u32 {
 
 #[inline(always)]
 fn call_entry(ctx: &ProbeContext) -> u32 {
-    let registers: Ptr = ctx.as_ptr().cast();
-    // SAFETY: the first argument is the saved registers, in a register at an offset from BTF.
-    let told =
-        unsafe { Probe::load(registers, offset!(regs_param[0])).and_then(|regs| called(regs)) };
+    let registers = parameter!(ctx, 0) as Ptr;
+    // SAFETY: so the first argument is.
+    let told = unsafe { called(registers) };
     end(ctx, Hook::Sync, told)
 }
 
@@ -119,7 +114,10 @@ pub fn sync_return(ctx: RawTracePointContext) -> u32 {
 unsafe fn returned(regs: Ptr, result: i64) -> Result<(), Loss> {
     // SAFETY: registers at offsets from BTF; a file that is checked.
     unsafe {
-        if kernel::call_kind(regs)? != Syscall::Fsync as u8 || result != 0 || kernel::is_compat()? {
+        if kernel::call_kind(Registers::of_call(regs))? != Syscall::Fsync as u8
+            || result != 0
+            || kernel::is_compat()?
+        {
             return Ok(());
         }
         called(regs)

@@ -1,7 +1,7 @@
 //! Where this kernel keeps what the programs read, and what it calls by the names
 //! that they are attached to.
 
-use iotrace_common::{ABSENT, Feature, Layout, NameCall};
+use iotrace_common::{ABSENT, Feature, Layout, NameCall, Near};
 
 use super::btf::Btf;
 
@@ -99,6 +99,9 @@ pub fn uring_complete(btf: &Btf) -> Option<UringComplete> {
 /// The kernel function behind the helper of that name (since 5.11).
 pub const TASK_BTF_HELPER: &str = "bpf_get_current_task_btf";
 
+/// The kernel function behind the helper for saved registers (since 5.15).
+pub const TASK_REGS_HELPER: &str = "bpf_task_pt_regs";
+
 /// The kernel function behind the helper for loops (since 5.17).
 pub const LOOP_HELPER: &str = "bpf_loop";
 
@@ -115,7 +118,8 @@ pub fn wanted_names() -> impl Iterator<Item = &'static str> {
         .filter_map(|(path, ..)| path.split('.').next());
     structs
         .chain(functions())
-        .chain([TASK_BTF_HELPER, LOOP_HELPER, URING_COMPLETE, "pt_regs"])
+        .chain([TASK_BTF_HELPER, TASK_REGS_HELPER, LOOP_HELPER])
+        .chain([URING_COMPLETE, "pt_regs"])
 }
 
 /// Type id of a function and its form. One that is there with other arguments must not be
@@ -231,6 +235,12 @@ pub fn layout(btf: &Btf) -> (Layout, Vec<(&'static str, Feature)>) {
         *slot = btf.offset(path).map_or(ABSENT, |offset| offset + add);
     }
     layout.compat = btf.offset(arch::COMPAT.0).unwrap_or(ABSENT);
+    // Its name since 6.14, and before.
+    let short = btf
+        .offset("dentry.d_shortname")
+        .or(btf.offset("dentry.d_iname"));
+    layout.dentry_short = short.unwrap_or(ABSENT);
+    layout.near = Near::of(&layout);
     for call in NameCall::ALL {
         let (function, dentry) = call.function();
         let names = btf.arguments(function).unwrap_or_default();

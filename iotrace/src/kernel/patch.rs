@@ -31,14 +31,13 @@ pub fn with_constants(object: &[u8], constants: &Constants) -> Vec<u8> {
         let Some(constant) = wanted(low, high) else {
             continue;
         };
-        let mut value = [0; 8];
-        let bytes = &values[constant.offset..constant.offset + constant.size];
-        value[..constant.size].copy_from_slice(bytes);
-        low[4..].copy_from_slice(&value[..4]);
-        high[4..].copy_from_slice(&value[4..]);
+        let value = &values[constant.offset..constant.offset + 4];
+        low[4..].copy_from_slice(value);
+        high[4..].copy_from_slice(&[0; 4]);
         if let [add, load, ..] = rest
             && constant.folds
-            && let Ok(offset) = i16::try_from(u64::from_le_bytes(value))
+            && let [first, second, 0, 0] = *value
+            && let Ok(offset) = i16::try_from(u16::from_le_bytes([first, second]))
         {
             fold([low, high, add, load], offset);
         }
@@ -93,7 +92,7 @@ mod tests {
     fn constants() -> Constants {
         Constants {
             settings: Settings {
-                wake_bytes: 0x0102_0304_0506_0708,
+                wake_bytes: 0x0102_0304,
                 tgid: 3920,
                 ..Settings::default()
             },
@@ -102,26 +101,23 @@ mod tests {
     }
 
     #[test]
-    fn numbers_of_both_sizes_are_put_in() {
+    fn numbers_are_put_in() {
         let wake = Constant {
             offset: offset_of!(Constants, settings.wake_bytes),
-            size: 8,
             folds: false,
         };
         let tgid = Constant {
             offset: offset_of!(Constants, settings.tgid),
-            size: 4,
             folds: false,
         };
         let absent = Constant {
             offset: offset_of!(Constants, layout.file_mnt),
-            size: 4,
             folds: false,
         };
         let mut object = load(wake.placeholder());
         object.extend(load(tgid.placeholder()));
         object.extend(load(absent.placeholder()));
-        let mut expected = load(0x0102_0304_0506_0708);
+        let mut expected = load(0x0102_0304);
         expected.extend(load(3920));
         expected.extend(load(u64::from(u32::MAX)));
         assert_eq!(with_constants(&object, &constants()), expected);
@@ -132,7 +128,6 @@ mod tests {
         let mut object = load(
             Constant {
                 offset: offset_of!(Constants, settings.tgid),
-                size: 4,
                 folds: true,
             }
             .placeholder(),
@@ -172,7 +167,6 @@ mod tests {
     fn nothing_else_is_touched() {
         let wake = Constant {
             offset: 0,
-            size: 8,
             folds: false,
         };
         let wake = wake.placeholder();
@@ -182,7 +176,6 @@ mod tests {
         other[0] = 0xb7;
         let beyond = Constant {
             offset: size_of::<Constants>(),
-            size: 4,
             folds: false,
         };
         let beyond = load(beyond.placeholder());

@@ -11,8 +11,8 @@ use iotrace_common::{
 
 use super::{
     layout::{
-        LOOP_HELPER, TASK_BTF_HELPER, Traceable, UringComplete, arch, check_all, layout,
-        uring_complete,
+        LOOP_HELPER, TASK_BTF_HELPER, TASK_REGS_HELPER, Traceable, UringComplete, arch, check_all,
+        layout, uring_complete,
     },
     request::{Backend, Opens, Request, What},
     types::{self, TypeFile},
@@ -51,13 +51,18 @@ pub fn plan(request: &Request) -> Result<Plan, Unavailable> {
     }
     let (layout, missing) = layout(&btf);
     let uring = uring_complete(&btf);
-    let task_btf = u32::from(btf.function(TASK_BTF_HELPER).is_some());
+    // All that the programs load through it.
+    let task_btf = btf.function(TASK_BTF_HELPER).is_some()
+        && [layout.task_comm, layout.task_cred, layout.cred_uid]
+            .iter()
+            .all(|offset| *offset != ABSENT);
     let plan = Plan {
         layout,
         missing,
         settings: Settings {
-            task_btf,
-            settled: u32::from(is_settled(request)) & task_btf,
+            task_btf: u32::from(task_btf),
+            task_regs: u32::from(task_btf && btf.function(TASK_REGS_HELPER).is_some()),
+            settled: u32::from(task_btf && is_settled(request)),
             uring_cqe: u32::from(uring == Some(UringComplete::Completion)),
             ..settings(request)
         },
@@ -207,7 +212,7 @@ fn is_settled(request: &Request) -> bool {
 fn settings(request: &Request) -> Settings {
     let (reads, writes) = request.what.directions();
     Settings {
-        wake_bytes: u64::from(request.ring_bytes) / 4,
+        wake_bytes: request.ring_bytes / 4,
         // The loader knows it.
         self_tgid: 0,
         tgid: request.pid.unwrap_or(0),
@@ -228,6 +233,7 @@ fn settings(request: &Request) -> Settings {
         writes: u32::from(writes),
         // The kernel's types tell.
         task_btf: 0,
+        task_regs: 0,
         uring_cqe: 0,
         settled: 0,
     }

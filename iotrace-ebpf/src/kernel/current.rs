@@ -1,0 +1,196 @@
+//! The thread that runs, and what it has saved.
+//!
+//! Where the kernel offers a typed pointer to it (`bpf_get_current_task_btf`, 5.11), programs of all
+//! kinds load through that directly; elsewhere with probe reads. Likewise the registers that it
+//! saved as it entered the kernel (`bpf_task_pt_regs`, 5.15).
+
+use aya_ebpf::helpers::{
+    bpf_get_current_comm, bpf_get_current_pid_tgid, bpf_get_current_task, bpf_get_current_uid_gid,
+    generated::{bpf_get_current_task_btf, bpf_task_pt_regs},
+};
+use iotrace_common::{ABSENT, COMM_LEN, Loss};
+
+use super::{Direct, Probe, Ptr, Read, offset, setting};
+
+/// A thread.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct Task {
+    pub tgid: u32,
+    pub tid: u32,
+    /// See `iotrace_common::RowKey::birth`.
+    pub birth: u32,
+}
+
+impl Task {
+    /// The thread of these ids that began then.
+    #[inline(always)]
+    pub fn new(tgid: u32, tid: u32, start_time: u64) -> Self {
+        Self {
+            tgid,
+            tid,
+            birth: start_time as u32,
+        }
+    }
+
+    /// The calling thread.
+    #[inline(always)]
+    pub fn current() -> Self {
+        let current = Current::get();
+        // SAFETY: members of task_struct at offsets from BTF. 0 as the start time would only merge
+        // two threads that had the same id within one tick.
+        unsafe {
+            let start = current.load(offset!(task_start_time)).unwrap_or(0);
+            if setting!(task_btf) == 0 {
+                let pid_tgid = bpf_get_current_pid_tgid();
+                return Self::new((pid_tgid >> 32) as u32, pid_tgid as u32, start);
+            }
+            // Direct loads do not fail.
+            Self::new(
+                current.load(offset!(task_tgid)).unwrap_or(0),
+                current.load(offset!(task_pid)).unwrap_or(0),
+                start,
+            )
+        }
+    }
+}
+
+/// `task_struct` of the calling thread, or a structure that it points to: typed pointers, where the
+/// kernel offers the first one.
+#[derive(Clone, Copy)]
+pub struct Current(Ptr);
+
+impl Current {
+    /// The calling thread.
+    #[inline(always)]
+    pub fn get() -> Self {
+        // SAFETY: no preconditions; the current task is never NULL.
+        Self(unsafe {
+            if setting!(task_btf) == 0 {
+                bpf_get_current_task() as Ptr
+            } else {
+                bpf_get_current_task_btf().cast()
+            }
+        })
+    }
+
+    /// Reads a member.
+    ///
+    /// # Safety
+    /// There is a `T` at this offset.
+    #[inline(always)]
+    pub unsafe fn load<T: Copy>(self, offset: u32) -> Result<T, Loss> {
+        // SAFETY: the caller vouches for it.
+        unsafe {
+            if setting!(task_btf) == 0 {
+                Probe::load(self.0, offset)
+            } else {
+                Direct::load(self.0, offset)
+            }
+        }
+    }
+
+    /// The structure that a member points to. (Of what is not declared as a pointer to a structure
+    /// the verifier knows nothing: that is loaded, and probed.)
+    ///
+    /// # Safety
+    /// There is such a pointer at this offset.
+    #[inline(always)]
+    pub unsafe fn follow(self, offset: u32) -> Result<Self, Loss> {
+        // SAFETY: the caller vouches for it.
+        Ok(Self(unsafe { self.load(offset) }?))
+    }
+
+    /// Its address.
+    #[inline(always)]
+    pub fn address(self) -> Ptr {
+        self.0
+    }
+}
+
+/// Thread id of the caller.
+#[inline(always)]
+pub fn task_id() -> u32 {
+    bpf_get_current_pid_tgid() as u32
+}
+
+/// Real user id of the caller.
+#[inline(always)]
+pub fn user_id() -> u32 {
+    if setting!(task_btf) == 0 {
+        return bpf_get_current_uid_gid() as u32;
+    }
+    // SAFETY: members of task_struct and cred. A `kuid_t` is the id in the initial user namespace.
+    unsafe {
+        match Current::get().follow(offset!(task_cred)) {
+            Ok(cred) => cred.load(offset!(cred_uid)).unwrap_or(ABSENT),
+            Err(_) => ABSENT,
+        }
+    }
+}
+
+/// Name of the caller.
+#[inline(always)]
+pub fn name() -> [u8; COMM_LEN] {
+    if setting!(task_btf) == 0 {
+        // Fails never with a buffer of this size.
+        return bpf_get_current_comm().unwrap_or([0; COMM_LEN]);
+    }
+    let current = Current::get();
+    // SAFETY: a member of task_struct of two words. By words, because a copy of bytes is one by
+    // bytes.
+    let words: [u64; 2] = unsafe {
+        let at = offset!(task_comm);
+        [
+            current.load(at).unwrap_or(0),
+            current.load(at + 8).unwrap_or(0),
+        ]
+    };
+    // SAFETY: as many bytes, all of which are valid.
+    unsafe { core::mem::transmute(words) }
+}
+
+/// The registers that the caller saved as it made a system call.
+#[derive(Clone, Copy)]
+pub struct Registers(Ptr);
+
+impl Registers {
+    /// Those of a system call.
+    ///
+    /// # Safety
+    /// `address` is theirs, as the tracepoints `sys_enter` and `sys_exit` tell it.
+    #[inline(always)]
+    pub unsafe fn of_call(address: Ptr) -> Self {
+        if setting!(task_regs) == 0 {
+            return Self(address);
+        }
+        // SAFETY: the helpers have no preconditions. What the tracepoints tell is
+        // `task_pt_regs(current)` (kernel/entry/common.c, arch/arm64/kernel/ptrace.c).
+        Self(unsafe { bpf_task_pt_regs(bpf_get_current_task_btf()) as Ptr })
+    }
+
+    /// The number of the call: the low half of `orig_ax`, which is 64 bits wide, or all of
+    /// `syscallno` of aarch64.
+    #[inline(always)]
+    pub fn number(self) -> Result<u32, Loss> {
+        self.load(offset!(regs_nr))
+    }
+
+    /// Its argument at an offset ([`iotrace_common::Layout::regs_arg`]).
+    #[inline(always)]
+    pub fn argument(self, offset: u32) -> Result<u64, Loss> {
+        self.load(offset)
+    }
+
+    #[inline(always)]
+    fn load<T: Copy>(self, offset: u32) -> Result<T, Loss> {
+        // SAFETY: registers at offsets from BTF.
+        unsafe {
+            if setting!(task_regs) == 0 {
+                Probe::load(self.0, offset)
+            } else {
+                Direct::load(self.0, offset)
+            }
+        }
+    }
+}

@@ -1,0 +1,198 @@
+//! Two ways to read kernel memory.
+
+use core::{marker::PhantomData, mem::MaybeUninit};
+
+use aya_ebpf::helpers::{bpf_probe_read_kernel, generated};
+use iotrace_common::Loss;
+
+use super::Task;
+
+/// A pointer into kernel memory.
+pub type Ptr = *const u8;
+
+/// A way to read kernel memory.
+pub trait Read {
+    /// Reads a `T` at `base + offset`.
+    ///
+    /// # Safety
+    /// `base` points to a kernel object that has a `T` there.
+    unsafe fn load<T: Copy>(base: Ptr, offset: u32) -> Result<T, Loss>;
+
+    /// Gets hold of several members of one object: those that lie in the `words` from `start` on
+    /// ([`iotrace_common::Near`]) are read at once, where each read costs a call.
+    ///
+    /// # Safety
+    /// As for [`Read::load`]; the object goes on for that many words.
+    unsafe fn members<const N: usize>(
+        words: &mut Words<N>,
+        base: Ptr,
+        start: u32,
+    ) -> Result<Members<'_, Self, N>, Loss>;
+
+    /// The calling thread: no matter by which way, [`super::Current`] knows the best.
+    #[inline(always)]
+    fn current() -> Task {
+        Task::current()
+    }
+
+    /// Reads one of them, at a place in the words, or at an offset of the object.
+    ///
+    /// # Safety
+    /// As for [`Read::load`].
+    unsafe fn member<T: Copy, const N: usize>(
+        members: &Members<'_, Self, N>,
+        near: u32,
+        offset: u32,
+    ) -> Result<T, Loss>;
+}
+
+/// Room for a part of an object. Not a part of [`Members`], which is then no more than registers.
+pub struct Words<const N: usize>(MaybeUninit<[u64; N]>);
+
+impl<const N: usize> Words<N> {
+    /// Nothing.
+    #[inline(always)]
+    pub fn new() -> Self {
+        Self(MaybeUninit::uninit())
+    }
+}
+
+/// Several members of one object.
+pub struct Members<'a, R: Read + ?Sized, const N: usize> {
+    base: Ptr,
+    words: &'a Words<N>,
+    by: PhantomData<R>,
+}
+
+impl<R: Read, const N: usize> Members<'_, R, N> {
+    /// Reads a `T` at this offset of the object, which lies at `near` in the words.
+    ///
+    /// # Safety
+    /// The object has a `T` there; `near` is 0 or from [`iotrace_common::Near`].
+    #[inline(always)]
+    pub unsafe fn get<T: Copy>(&self, near: u32, offset: u32) -> Result<T, Loss> {
+        // SAFETY: the caller vouches for it.
+        unsafe { R::member(self, near, offset) }
+    }
+}
+
+/// Loads through a pointer that the verifier knows by BTF: of fentry and fexit, and `current`.
+pub struct Direct;
+
+/// Loads with `bpf_probe_read_kernel`, from any address.
+pub struct Probe;
+
+/// Reads a `T` of 8 or 4 bytes at `base` and the offset that a placeholder stands for: three
+/// instructions, which the loader folds (`iotrace_common::Constant::folds`).
+///
+/// # Safety
+/// As for [`Read::load`], through a pointer that the verifier knows.
+#[inline(always)]
+pub unsafe fn member_at<T: Copy, const PLACEHOLDER: u64>(base: Ptr) -> T {
+    let value: u64;
+    // SAFETY: the verifier checks the access; the size of `T` is that of the load.
+    unsafe {
+        if size_of::<T>() == 8 {
+            core::arch::asm!(
+                "{value} = {offset} ll",
+                "{value} += {base}",
+                "{value} = *(u64 *)({value} + 0)",
+                value = out(reg) value, base = in(reg) base, offset = const PLACEHOLDER,
+                options(readonly, nostack, preserves_flags),
+            );
+        } else {
+            core::arch::asm!(
+                "{value} = {offset} ll",
+                "{value} += {base}",
+                "{value} = *(u32 *)({value} + 0)",
+                value = out(reg) value, base = in(reg) base, offset = const PLACEHOLDER,
+                options(readonly, nostack, preserves_flags),
+            );
+            core::hint::assert_unchecked(value <= u32::MAX.into());
+        }
+        core::mem::transmute_copy(&value)
+    }
+}
+
+impl Read for Direct {
+    #[inline(always)]
+    unsafe fn load<T: Copy>(base: Ptr, offset: u32) -> Result<T, Loss> {
+        // SAFETY: the verifier checks the access against the object's BTF; a
+        // fault reads as zero (BPF_PROBE_MEM).
+        Ok(unsafe { base.add(offset as usize).cast::<T>().read() })
+    }
+
+    #[inline(always)]
+    unsafe fn members<const N: usize>(
+        words: &mut Words<N>,
+        base: Ptr,
+        _: u32,
+    ) -> Result<Members<'_, Self, N>, Loss> {
+        Ok(Members {
+            base,
+            words,
+            by: PhantomData,
+        })
+    }
+
+    #[inline(always)]
+    unsafe fn member<T: Copy, const N: usize>(
+        members: &Members<'_, Self, N>,
+        _: u32,
+        offset: u32,
+    ) -> Result<T, Loss> {
+        // SAFETY: the caller vouches for the object.
+        unsafe { Self::load(members.base, offset) }
+    }
+}
+
+impl Read for Probe {
+    #[inline(always)]
+    unsafe fn load<T: Copy>(base: Ptr, offset: u32) -> Result<T, Loss> {
+        let source = base.wrapping_add(offset as usize).cast::<T>();
+        // SAFETY: the helper checks the address.
+        unsafe { bpf_probe_read_kernel(source) }.map_err(|_| Loss::ReadFailed)
+    }
+
+    #[inline(always)]
+    unsafe fn members<const N: usize>(
+        words: &mut Words<N>,
+        base: Ptr,
+        start: u32,
+    ) -> Result<Members<'_, Self, N>, Loss> {
+        let source = base.wrapping_add(start as usize);
+        // SAFETY: there is room for so much; the helper checks the address.
+        let failed = unsafe {
+            generated::bpf_probe_read_kernel(
+                words.0.as_mut_ptr().cast(),
+                size_of::<[u64; N]>() as u32,
+                source.cast(),
+            )
+        };
+        if failed != 0 {
+            return Err(Loss::ReadFailed);
+        }
+        Ok(Members {
+            base,
+            words,
+            by: PhantomData,
+        })
+    }
+
+    /// What lies elsewhere in this kernel has a call of its own. Places are constants to the
+    /// verifier, which removes the way that is not gone.
+    #[inline(always)]
+    unsafe fn member<T: Copy, const N: usize>(
+        members: &Members<'_, Self, N>,
+        near: u32,
+        offset: u32,
+    ) -> Result<T, Loss> {
+        if near as usize >= size_of::<[u64; N]>() {
+            // SAFETY: the caller vouches for the object.
+            return unsafe { Self::load(members.base, offset) };
+        }
+        let words: Ptr = members.words.0.as_ptr().cast();
+        // SAFETY: within what was read.
+        Ok(unsafe { words.add(near as usize).cast::<T>().read() })
+    }
+}
