@@ -51,7 +51,7 @@ pub struct Counters {
     totals: PerCpuArray<MapData, Totals>,
     losses: PerCpuArray<MapData, Losses>,
     barrier: sys::Barrier,
-    programs: Vec<OwnedFd>,
+    programs: Vec<(String, OwnedFd)>,
     /// Of kprobes, which count what they miss.
     links: Vec<OwnedFd>,
     epoch: u32,
@@ -144,7 +144,7 @@ impl Counters {
         }
         // Absent where the kernel does not tell.
         let missed = |source| kernel("missed runs", source);
-        for program in &self.programs {
+        for (_, program) in &self.programs {
             if let Some(misses) = sys::recursion_misses(program.as_fd()).map_err(missed)? {
                 now.add("recursion", misses);
             }

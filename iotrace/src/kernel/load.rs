@@ -20,6 +20,7 @@ use super::{
     plan::{self, Plan},
     reason::{Reason, describe},
     request::{Backend, OwnTraffic, Request},
+    stats::Stats,
     system::System,
     ways::{self, Way},
 };
@@ -66,6 +67,8 @@ fn begun() -> u32 {
 pub struct Attached {
     /// Keeps programs, links and maps alive.
     ebpf: Ebpf,
+    /// What measures the programs.
+    pub(super) stats: Option<Stats>,
     /// The backend that was accepted.
     pub backend: Backend,
     /// Those that were not, with the reasons.
@@ -154,6 +157,7 @@ fn try_object(
                 let ways = ways::all(request.what).into_iter();
                 return Ok(Attached {
                     ebpf,
+                    stats: None,
                     backend,
                     refused,
                     unseen: ways.filter(|way| !hooks.seen.contains(way)).collect(),
@@ -278,12 +282,12 @@ impl Attached {
             .unwrap_or_else(|| panic!("the object has no map {name}"))
     }
 
-    /// Descriptors of the running programs.
-    pub(super) fn program_fds(&self) -> io::Result<Vec<OwnedFd>> {
+    /// Names and descriptors of the running programs.
+    pub(super) fn program_fds(&self) -> io::Result<Vec<(String, OwnedFd)>> {
         let fd = |name: &String| {
             let program = self.ebpf.program(name).ok_or(io::ErrorKind::NotFound)?;
             let fd = program.fd().map_err(io::Error::other)?;
-            fd.as_fd().try_clone_to_owned()
+            Ok((name.clone(), fd.as_fd().try_clone_to_owned()?))
         };
         self.programs.iter().map(fd).collect()
     }

@@ -18,6 +18,7 @@ mod probe;
 mod reason;
 mod request;
 mod ring;
+mod stats;
 mod sys;
 mod system;
 mod types;

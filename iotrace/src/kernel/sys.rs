@@ -212,6 +212,18 @@ fn field(info: &[u64], told: usize, at: usize) -> Option<u64> {
     (told >= at + 8).then(|| info[at / 8])
 }
 
+/// Where `run_time_ns` and `run_cnt` stand in `struct bpf_prog_info` (since 5.1).
+const RUN_TIME: usize = 192;
+const RUN_COUNT: usize = 200;
+
+/// How often a program ran while the kernel measured, and for how many nanoseconds in all.
+pub fn runs(program: BorrowedFd<'_>) -> io::Result<(u64, u64)> {
+    let mut info = [0; RUN_COUNT / 8 + 1];
+    let told = object_info(program, &mut info)?;
+    let field = |at| field(&info, told, at).ok_or(io::ErrorKind::Unsupported);
+    Ok((field(RUN_COUNT)?, field(RUN_TIME)?))
+}
+
 /// Where `recursion_misses` stands in `struct bpf_prog_info` (since 5.12).
 const RECURSION_MISSES: usize = 208;
 

@@ -9,6 +9,7 @@ use tokio::{
 
 use super::{Admission, EventSource, Status, joined::Joiner};
 use crate::{
+    cost::Measured,
     decode::{self, Record},
     error::Failure,
     event::{Each, Event, Proc, Tick},
@@ -269,6 +270,10 @@ impl EventSource for Live {
         }
         self.tick(events)?;
         Ok(Status::More)
+    }
+
+    fn measured(&mut self) -> Option<Measured> {
+        self.attached.measured()
     }
 
     fn finish(&mut self, events: &mut Vec<Event>) -> Result<(), Failure> {

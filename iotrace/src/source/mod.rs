@@ -12,6 +12,7 @@ pub use replay::{Admission, DAMAGED, Replay};
 pub use surveyed::Surveyed;
 
 use crate::{
+    cost::Measured,
     error::Failure,
     event::{Event, Lost},
 };
@@ -42,6 +43,11 @@ pub trait EventSource {
     /// What the source itself had to leave out and no tick has told.
     fn lost(&mut self) -> Lost {
         Lost::default()
+    }
+
+    /// What the kernel programs have cost, where that is measured.
+    fn measured(&mut self) -> Option<Measured> {
+        None
     }
 
     /// Appends what has happened since, with a last tick for the started

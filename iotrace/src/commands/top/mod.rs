@@ -15,9 +15,9 @@ pub use rows::{Row, TickRow};
 
 use fold::Fold;
 
-use super::{Header, View, write_end, write_header};
+use super::{End, Header, View, write_end, write_header};
 use crate::{
-    event::{Counts, Event, Lost, Tick, Time},
+    event::{Counts, Event, Tick},
     output::{Output, Screen, ndjson, table::Table, units},
 };
 
@@ -100,9 +100,9 @@ impl View for Top {
         self.config.count.is_some_and(|count| self.ticks >= count)
     }
 
-    fn end(&mut self, time: Time, lost: &Lost, out: &mut Output) -> io::Result<()> {
+    fn end(&mut self, end: &End, out: &mut Output) -> io::Result<()> {
         if self.config.json {
-            write_end(time, lost, out);
+            write_end(end, out);
         }
         Ok(())
     }
