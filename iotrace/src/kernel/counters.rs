@@ -55,6 +55,8 @@ pub struct Counters {
     /// Of kprobes, which count what they miss.
     links: Vec<OwnedFd>,
     epoch: u32,
+    /// A half that still has in it what came before the first interval.
+    stale: Option<u32>,
     /// Losses as they stood at the last look.
     seen: Lost,
 }
@@ -78,13 +80,36 @@ impl Counters {
             },
             rows,
             epoch: 0,
+            stale: None,
             seen: Lost::default(),
         })
+    }
+
+    /// Begins the first interval now: what was counted until then is dropped by
+    /// [`Counters::settle`].
+    pub fn begin(&mut self) -> Result<(), Failure> {
+        self.stale = Some(self.switch()?);
+        Ok(())
+    }
+
+    /// Drops what was counted before the first interval. Blocks as [`Counters::take`] does, once.
+    pub fn settle(&mut self) -> Result<(), Failure> {
+        match self.stale.take() {
+            Some(half) => self.empty(half).map(drop),
+            None => Ok(()),
+        }
     }
 
     /// Ends an interval and returns what it counted. Blocks for the few
     /// milliseconds of an RCU grace period.
     pub fn take(&mut self) -> Result<Interval, Failure> {
+        self.settle()?;
+        let half = self.switch()?;
+        self.empty(half)
+    }
+
+    /// Has the programs count in the other half, and returns the one that they leave.
+    fn switch(&mut self) -> Result<u32, Failure> {
         let half = self.epoch & 1;
         self.epoch = self.epoch.wrapping_add(1);
         let control = Control {
@@ -92,6 +117,11 @@ impl Counters {
             pad: 0,
         };
         self.control.set(0, control, 0).map_err(map_error)?;
+        Ok(half)
+    }
+
+    /// Takes all out of a half, when the programs have left it.
+    fn empty(&mut self, half: u32) -> Result<Interval, Failure> {
         self.barrier
             .wait()
             .map_err(|source| kernel("end of an interval", source))?;

@@ -12,6 +12,7 @@ use aya::{
     programs::RawTracePoint,
 };
 use aya_log::EbpfLogger;
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
 
 use super::{
     attach::{attach_all, attach_groups, find},
@@ -99,8 +100,7 @@ fn share_memory() {
     }
 }
 
-/// Setting up reads megabytes of type information, and aya parses all of it
-/// once more (`EbpfLoader::new`). The C library keeps freed memory; a tool that
+/// Setting up reads megabytes of type information. The C library keeps freed memory; a tool that
 /// then runs for hours must not.
 fn give_back_memory() {
     #[cfg(target_env = "gnu")]
@@ -192,10 +192,7 @@ fn load(object: &[u8], request: &Request, plan: &Plan) -> Result<Ebpf, Unavailab
         .backend
         .is_none_or(|backend| backend == Backend::Kprobe);
     let functions = request.backend != Some(Backend::Syscall);
-    EbpfLoader::new()
-        // Only needed for CO-RE relocations, of which there are none. (`new` has
-        // parsed it all the same; there is no other constructor in aya 0.14.)
-        .btf(None)
+    loader()
         .override_global("LAYOUT", &plan.layout, true)
         .override_global("SETTINGS", &plan.settings, true)
         .override_global("SYSCALLS", &plan.syscalls, true)
@@ -225,6 +222,24 @@ fn load(object: &[u8], request: &Request, plan: &Plan) -> Result<Ebpf, Unavailab
         .map_max_entries("AYA_LOGS", if request.log { 1 << 17 } else { page_bytes() })
         .load(object)
         .map_err(|error| object_error(Reason::new("its maps", &error)))
+}
+
+/// A loader that has not read the kernel's type information, which is only needed for CO-RE
+/// relocations, of which there are none. aya 0.14 has no other constructor than one that reads and
+/// parses all of it if it can be opened, which takes a third of the CPU time of a start: so it can
+/// not.
+fn loader<'a>() -> EbpfLoader<'a> {
+    let limit = getrlimit(Resource::RLIMIT_NOFILE).ok();
+    let set = |soft, hard| setrlimit(Resource::RLIMIT_NOFILE, soft, hard);
+    let closed = limit.filter(|(_, hard)| set(0, *hard).is_ok());
+    let mut loader = EbpfLoader::new();
+    if let Some((soft, hard)) = closed
+        && let Err(error) = set(soft, hard)
+    {
+        log::warn!("cannot raise the limit of open files again: {error}");
+    }
+    loader.btf(None);
+    loader
 }
 
 /// This process's id as the kernel counts. Inside a PID namespace only the kernel

@@ -4,10 +4,10 @@ use std::{io, time::Duration};
 
 use tokio::{
     io::{Interest, unix::AsyncFd},
-    time::{Instant, sleep_until},
+    time::Instant,
 };
 
-use super::{Admission, EventSource, Status, joined::Joiner};
+use super::{Admission, EventSource, Status, alarm::Alarm, joined::Joiner};
 use crate::{
     cost::Measured,
     decode::{self, Record},
@@ -22,8 +22,25 @@ use crate::{
 pub struct Pace {
     /// Time between ticks.
     pub tick: Duration,
-    /// Longest time that a record lies in the ring.
+    /// Longest time that a record lies in the ring; where nothing has come for a while, see
+    /// [`Pace::patience`].
     pub latency: Duration,
+}
+
+/// Looks in vain after which they become rarer.
+const PATIENT_LOOKS: u32 = 10;
+/// What they become at the most: four a second are nothing to the machine, and soon enough for
+/// somebody who has waited for longer.
+const LONGEST_PATIENCE: Duration = Duration::from_millis(250);
+
+impl Pace {
+    /// How long to wait for the next look after so many looks in vain. A ring that fills wakes
+    /// earlier.
+    fn patience(self, in_vain: u32) -> Duration {
+        let doublings = in_vain.saturating_sub(PATIENT_LOOKS).min(16);
+        let longest = self.latency.max(LONGEST_PATIENCE);
+        self.latency.saturating_mul(1 << doublings).min(longest)
+    }
 }
 
 /// Bytes of records that are taken out of the ring before they are shown.
@@ -49,6 +66,9 @@ pub struct Live {
     has_command: bool,
     /// The ring was not empty when it was left.
     more: bool,
+    /// Looks into the ring since the last that found something.
+    in_vain: u32,
+    alarm: Alarm,
     /// Bytes of the ring that are still to be shown before the tick that is due.
     due: Option<usize>,
     /// When the interval began.
@@ -87,6 +107,8 @@ impl Live {
             admission: Admission::of(request),
             has_command: request.follow,
             more: false,
+            in_vain: 0,
+            alarm: Alarm::new().map_err(wait_error)?,
             due: None,
             began: now,
             next_tick: now + pace.tick,
@@ -100,7 +122,12 @@ impl Live {
     /// that the first ones have seen more than the last.
     fn begin(&mut self) -> Result<(), Failure> {
         if self.counting {
-            self.counters.take()?;
+            self.counters.begin()?;
+            // What is told one by one must be in the sums too, or in neither. Else nobody need wait
+            // for it yet.
+            if self.telling {
+                self.counters.settle()?;
+            }
         }
         // Names and ends of threads are kept.
         self.drain_all(&mut Vec::new());
@@ -122,10 +149,11 @@ impl Live {
         // A first operation is told before the name of its file: it waits until the next look.
         let mut nameless = std::mem::take(&mut self.nameless);
         let late = nameless.len();
-        self.more = self
-            .ring
-            .get_mut()
-            .drain(limit, |bytes| match decode::record(bytes) {
+        self.in_vain = self.in_vain.saturating_add(1);
+        let in_vain = &mut self.in_vain;
+        self.more = self.ring.get_mut().drain(limit, |bytes| {
+            *in_vain = 0;
+            match decode::record(bytes) {
                 Ok(Record::Name {
                     file,
                     path: Some(path),
@@ -161,7 +189,8 @@ impl Live {
                 }
                 // The object is built with this program: this is a bug, not a loss.
                 Err(error) => log::error!("the kernel sent what can not be read: {error}"),
-            });
+            }
+        });
         if nameless.is_empty() {
             return;
         }
@@ -249,15 +278,16 @@ impl EventSource for Live {
     }
 
     async fn next(&mut self, events: &mut Vec<Event>) -> Result<Status, Failure> {
+        self.counters.settle()?;
         let latency = if self.more {
             Duration::ZERO
         } else {
-            self.pace.latency
+            self.pace.patience(self.in_vain)
         };
         let look = Instant::now() + latency;
         tokio::select! {
             ready = self.ring.readable() => ready.map_err(wait_error)?.clear_ready(),
-            () = sleep_until(look.min(self.next_tick)) => {}
+            woken = self.alarm.wait_until(look.min(self.next_tick)) => woken.map_err(wait_error)?,
         }
         let now = Instant::now();
         if now < self.next_tick || self.telling && self.is_before_tick() {
@@ -286,5 +316,22 @@ fn wait_error(source: io::Error) -> Failure {
     Failure::Wait {
         what: "events",
         source,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn looks_become_rarer_where_nothing_comes() {
+        let pace = |latency| Pace {
+            tick: Duration::from_secs(1),
+            latency: Duration::from_millis(latency),
+        };
+        let waits = [0, 10, 11, 12, 13, 14, u32::MAX].map(|in_vain| pace(50).patience(in_vain));
+        let expected = [50, 50, 100, 200, 250, 250, 250].map(Duration::from_millis);
+        assert_eq!(waits, expected);
+        assert_eq!(pace(1_000).patience(100), Duration::from_secs(1));
     }
 }

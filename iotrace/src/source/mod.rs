@@ -1,5 +1,6 @@
 //! Where events come from: the seam between the kernel and the commands.
 
+mod alarm;
 mod joined;
 mod live;
 mod memory;
