@@ -39,6 +39,9 @@ pub async fn run(
     let begun = out.flush().await;
     stop.start(command, command_stdout)?;
     source.started();
+    if view.names_late() {
+        source.name_late();
+    }
     let mut end = End {
         time: begin.time,
         ..End::default()
@@ -81,7 +84,7 @@ async fn follow(
     let mut events = Vec::new();
     let mut ended = None;
     let mut status = Status::More;
-    while ended.is_none() && status == Status::More && !view.done() {
+    while ended.is_none() && !view.done() {
         tokio::select! {
             // The command's last events are there when its end is seen.
             biased;
@@ -89,12 +92,10 @@ async fn follow(
             next = source.next(&mut events) => status = next?,
         }
         if ended.is_some() || status == Status::End {
-            source.finish(&mut events)?;
-        }
-        let mut ticked = show(&mut events, view, out, end)?;
-        if ended.is_some() || status == Status::End {
+            finish(source, &mut events, view, out, end)?;
             break;
         }
+        let mut ticked = show(source, &mut events, view, out, end)?;
         // A reader that pauses must not keep anyone from ending it.
         tokio::select! {
             biased;
@@ -103,11 +104,12 @@ async fn follow(
             }
             reason = stop.wait() => {
                 ended = Some(reason?);
-                source.finish(&mut events)?;
-                ticked |= show(&mut events, view, out, end)?;
+                ticked |= finish(source, &mut events, view, out, end)?;
             }
         }
-        if let Some(meter) = &mut meter {
+        if let Some(meter) = &mut meter
+            && (status != Status::Within || ended.is_some())
+        {
             meter.lap(ticked);
         }
     }
@@ -151,8 +153,27 @@ fn unread() -> Failure {
     Failure::Output(io::Error::other("nobody reads it; the rest is dropped"))
 }
 
+/// Shows all that is left; returns whether an interval ended.
+fn finish(
+    source: &mut impl EventSource,
+    events: &mut Vec<Event>,
+    view: &mut impl View,
+    out: &mut Output,
+    end: &mut End,
+) -> Result<bool, Failure> {
+    let mut ticked = false;
+    loop {
+        let status = source.finish(events)?;
+        ticked |= show(source, events, view, out, end)?;
+        if status == Status::End {
+            return Ok(ticked);
+        }
+    }
+}
+
 /// Shows events; returns whether they ended an interval.
 fn show(
+    source: &impl EventSource,
     events: &mut Vec<Event>,
     view: &mut impl View,
     out: &mut Output,
@@ -163,6 +184,7 @@ fn show(
         if let Event::Tick(tick) = &event {
             end.lost += &tick.lost;
             ticked = true;
+            view.name(&|file, file_type, lower| source.name(file, file_type, lower));
         }
         if let Some(now) = event.time() {
             // That of what was seen last.

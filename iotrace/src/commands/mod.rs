@@ -13,11 +13,11 @@ pub mod procs;
 pub mod system;
 pub mod top;
 
-use std::{borrow::Cow, io, time::Duration};
+use std::{borrow::Cow, io, sync::Arc, time::Duration};
 
 use crate::{
     cost::Cost,
-    event::{Event, Lost, Time},
+    event::{Event, FileId, FilePath, FileType, Lost, Time},
     kernel::Way,
     output::{
         Output,
@@ -40,10 +40,22 @@ pub struct Header {
     pub command: Cow<'static, str>,
 }
 
+/// The name of a file of the interval that ends; the last is whether it is below another.
+pub type Namer<'a> = dyn Fn(FileId, FileType, bool) -> Option<Arc<FilePath>> + 'a;
+
 /// A command at work.
 pub trait View {
     /// The programs are attached.
     fn begin(&mut self, header: &Header, out: &mut Output) -> io::Result<()>;
+
+    /// Whether names are needed of few rows alone, which [`View::name`] is asked to name: to look up
+    /// all of them is most of what a refresh costs.
+    fn names_late(&self) -> bool {
+        false
+    }
+
+    /// The tick that ends an interval comes next.
+    fn name(&mut self, _: &Namer<'_>) {}
 
     /// Something happened.
     fn event(&mut self, event: Event, out: &mut Output) -> io::Result<()>;

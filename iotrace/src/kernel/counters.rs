@@ -12,7 +12,7 @@ use std::{
 };
 
 use aya::maps::{Array, Map, MapData, MapError, PerCpuArray, PerCpuValues};
-use iotrace_common::{Control, Hook, Loss, Losses, Row, RowKey, RowKind, Totals};
+use iotrace_common::{Control, FileId, Hook, Loss, Losses, Row, RowKey, RowKind, Totals};
 
 use super::{Attached, Backend, facts, sys};
 use crate::{
@@ -30,6 +30,27 @@ pub struct Interval {
     pub total: Counts,
     /// Those of them that found no free row.
     pub overflow: Counts,
+}
+
+impl Interval {
+    /// Some `count` rows from `at` on: all kinds of rows of a thread and a file stand in one part.
+    pub fn part(&self, at: usize, count: usize) -> &[(RowKey, Row)] {
+        let rows = &self.rows[at..];
+        let mut end = count.min(rows.len());
+        while end > 0 && end < rows.len() && same(&rows[end - 1].0) == same(&rows[end].0) {
+            end += 1;
+        }
+        &rows[..end]
+    }
+}
+
+/// The thread and the file.
+fn same(key: &RowKey) -> (u64, u32, u32, u32, u32) {
+    let file = key.file;
+    let FileId {
+        dev, generation, ..
+    } = file;
+    (file.ino, dev, generation, key.tid(), key.birth)
 }
 
 /// What each hook that counts counts, in the order of [`Hook`].
@@ -57,6 +78,8 @@ pub struct Counters {
     epoch: u32,
     /// A half that still has in it what came before the first interval.
     stale: Option<u32>,
+    /// Memory for the rows of an interval.
+    spare: Vec<(RowKey, Row)>,
     /// Losses as they stood at the last look.
     seen: Lost,
 }
@@ -81,6 +104,7 @@ impl Counters {
             rows,
             epoch: 0,
             stale: None,
+            spare: Vec::new(),
             seen: Lost::default(),
         })
     }
@@ -95,7 +119,11 @@ impl Counters {
     /// Drops what was counted before the first interval. Blocks as [`Counters::take`] does, once.
     pub fn settle(&mut self) -> Result<(), Failure> {
         match self.stale.take() {
-            Some(half) => self.empty(half).map(drop),
+            Some(half) => {
+                let dropped = self.empty(half)?;
+                self.reuse(dropped);
+                Ok(())
+            }
             None => Ok(()),
         }
     }
@@ -126,7 +154,10 @@ impl Counters {
             .wait()
             .map_err(|source| kernel("end of an interval", source))?;
 
-        let mut interval = Interval::default();
+        let mut interval = Interval {
+            rows: std::mem::take(&mut self.spare),
+            ..Interval::default()
+        };
         for (hook, kind) in (0..).zip(COUNTING) {
             let at = half * COUNTING.len() as u32 + hook;
             self.take_totals(at, kind, &mut interval)?;
@@ -139,7 +170,18 @@ impl Counters {
             interval.rows.push((*key, *row))
         })
         .map_err(|source| kernel("rows", source))?;
+        let is_own = |(key, _): &(RowKey, Row)| key.kind() == Some(RowKind::Own);
+        if !interval.rows.iter().all(is_own) {
+            // Those that belong together side by side.
+            interval.rows.sort_unstable_by_key(|(key, _)| same(key));
+        }
         Ok(interval)
+    }
+
+    /// Takes back the memory of an interval that has been looked at.
+    pub fn reuse(&mut self, interval: Interval) {
+        self.spare = interval.rows;
+        self.spare.clear();
     }
 
     /// Adds the totals at an index, and clears them.

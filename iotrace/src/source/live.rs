@@ -1,6 +1,6 @@
 //! Events of the running kernel.
 
-use std::{io, time::Duration};
+use std::{io, sync::Arc, time::Duration};
 
 use tokio::{
     io::{Interest, unix::AsyncFd},
@@ -12,7 +12,7 @@ use crate::{
     cost::Measured,
     decode::{self, Record},
     error::Failure,
-    event::{Each, Event, Proc, Tick},
+    event::{Counts, Each, Event, FileId, FilePath, FileType, Proc, Tick},
     kernel::{Attached, Counters, Interval, Names, Request, Ring},
     system::{clock::Clock, host::Host, privileges, survey::Survey},
 };
@@ -74,9 +74,31 @@ pub struct Live {
     /// When the interval began.
     began: Instant,
     next_tick: Instant,
+    /// The interval that has ended, until all of it has been told.
+    ended: Option<Ended>,
+    /// The last interval has been ended.
+    finished: bool,
+    /// Rows come without names.
+    names_late: bool,
     /// Detaches when dropped; after everything that reads from it.
     attached: Attached,
 }
+
+/// An interval that has ended.
+struct Ended {
+    interval: Interval,
+    /// Rows that have been told.
+    told: usize,
+    /// What is in them, and in the overflow.
+    seen: Counts,
+    /// What is told after the rows.
+    rest: Vec<Event>,
+    tick: Tick,
+}
+
+/// Rows that are told at a time: all of them at once would take several times their memory, and
+/// go through it several times, instead of staying in the cache of the CPU.
+const PART: usize = 1024;
 
 impl Live {
     /// Reads what `attached` delivers.
@@ -112,6 +134,9 @@ impl Live {
             due: None,
             began: now,
             next_tick: now + pace.tick,
+            ended: None,
+            finished: false,
+            names_late: false,
             attached,
         };
         live.begin()?;
@@ -219,6 +244,7 @@ impl Live {
         !done
     }
 
+    /// Ends the interval; [`Live::tell`] tells what was counted in it.
     fn tick(&mut self, events: &mut Vec<Event>) -> Result<(), Failure> {
         self.clock = Clock::new();
         let (now, time) = (Instant::now(), self.clock.now());
@@ -236,37 +262,72 @@ impl Live {
             }
         }
         let mut lost = self.counters.lost()?;
-        let mut seen = interval.overflow;
-        for mut io in decode::ios(&interval.rows) {
-            self.names.resolve(&mut io);
-            seen += io.counts;
-            events.push(Event::Io(io));
-        }
         lost.add("rows_full", interval.overflow.events());
-        // The promise that is checked at every tick. It can not break but by a
-        // bug; then it must show.
-        lost.add("unbalanced", u64::from(seen != interval.total));
-        self.names.tick();
+        let mut rest = Vec::new();
         if self.survey.is_some() && !self.counting {
             // Ends of processes that come before the look at the others.
             self.drain_all(events);
         }
         if let Some(survey) = &mut self.survey {
             let admits = |proc: &Proc| self.admission.admits_process(proc);
-            survey.look(&self.clock, now - self.began, admits, events);
+            survey.look(&self.clock, now - self.began, admits, &mut rest);
             lost.add("exits_full", survey.lost());
         }
         let looked = self.survey.as_ref().and_then(Survey::cpu_time);
-        events.push(Event::Tick(Tick {
+        let tick = Tick {
             time,
             interval_ns: (now - self.began).as_nanos() as u64,
             total: interval.total,
             overflow: interval.overflow,
             lost,
             load: self.host.load(looked),
-        }));
+        };
+        self.ended = Some(Ended {
+            told: 0,
+            seen: interval.overflow,
+            interval,
+            rest,
+            tick,
+        });
         self.began = now;
         Ok(())
+    }
+
+    /// Tells a part of the interval that has ended; false if there is none.
+    fn tell(&mut self, events: &mut Vec<Event>) -> bool {
+        let Some(mut ended) = self.ended.take() else {
+            return false;
+        };
+        let rows = ended.interval.part(ended.told, PART);
+        for mut io in decode::ios(rows) {
+            if !self.names_late {
+                io.path = self.names.path(io.file, io.file_type, io.lower);
+            }
+            ended.seen += io.counts;
+            events.push(Event::Io(io));
+        }
+        ended.told += rows.len();
+        if ended.told < ended.interval.rows.len() {
+            self.ended = Some(ended);
+            return true;
+        }
+        // The promise that is checked at every tick. It can not break but by a
+        // bug; then it must show.
+        let unbalanced = ended.seen != ended.interval.total;
+        ended.tick.lost.add("unbalanced", u64::from(unbalanced));
+        self.names.tick();
+        self.counters.reuse(ended.interval);
+        events.append(&mut ended.rest);
+        events.push(Event::Tick(ended.tick));
+        true
+    }
+
+    /// Whether more of an interval is to be told.
+    fn status(&self) -> Status {
+        match self.ended {
+            Some(_) => Status::Within,
+            None => Status::More,
+        }
     }
 }
 
@@ -278,6 +339,9 @@ impl EventSource for Live {
     }
 
     async fn next(&mut self, events: &mut Vec<Event>) -> Result<Status, Failure> {
+        if self.tell(events) {
+            return Ok(self.status());
+        }
         self.counters.settle()?;
         let latency = if self.more {
             Duration::ZERO
@@ -299,16 +363,33 @@ impl EventSource for Live {
             self.next_tick += self.pace.tick;
         }
         self.tick(events)?;
-        Ok(Status::More)
+        self.tell(events);
+        Ok(self.status())
+    }
+
+    fn name_late(&mut self) {
+        self.names_late = true;
+    }
+
+    fn name(&self, file: FileId, file_type: FileType, lower: bool) -> Option<Arc<FilePath>> {
+        self.names.path(file, file_type, lower)
     }
 
     fn measured(&mut self) -> Option<Measured> {
         self.attached.measured()
     }
 
-    fn finish(&mut self, events: &mut Vec<Event>) -> Result<(), Failure> {
+    fn finish(&mut self, events: &mut Vec<Event>) -> Result<Status, Failure> {
+        if self.tell(events) {
+            return Ok(Status::Within);
+        }
+        if self.finished {
+            return Ok(Status::End);
+        }
+        self.finished = true;
         self.drain_all(events);
-        self.tick(events)
+        self.tick(events)?;
+        Ok(Status::Within)
     }
 }
 
