@@ -25,22 +25,50 @@ use crate::{
 #[derive(Debug, Default)]
 pub struct Interval {
     /// Touched rows.
-    pub rows: Vec<(RowKey, Row)>,
+    rows: Rows,
     /// All operations.
     pub total: Counts,
     /// Those of them that found no free row.
     pub overflow: Counts,
 }
 
+/// Rows as the kernel hands them over. Their memory is used again and again: that of 100,000 takes
+/// longer to get than to fill.
+#[derive(Debug, Default)]
+struct Rows {
+    keys: Vec<RowKey>,
+    values: Vec<Row>,
+}
+
 impl Interval {
+    /// How many rows were touched.
+    pub fn rows(&self) -> usize {
+        self.rows.keys.len()
+    }
+
     /// Some `count` rows from `at` on: all kinds of rows of a thread and a file stand in one part.
-    pub fn part(&self, at: usize, count: usize) -> &[(RowKey, Row)] {
-        let rows = &self.rows[at..];
-        let mut end = count.min(rows.len());
-        while end > 0 && end < rows.len() && same(&rows[end - 1].0) == same(&rows[end].0) {
+    pub fn part(&self, at: usize, count: usize) -> Vec<(RowKey, Row)> {
+        let Rows { keys, values } = &self.rows;
+        let mut end = keys.len().min(at + count);
+        while end > at && end < keys.len() && same(&keys[end - 1]) == same(&keys[end]) {
             end += 1;
         }
-        &rows[..end]
+        let keys = keys[at..end].iter().copied();
+        keys.zip(values[at..end].iter().copied()).collect()
+    }
+}
+
+impl Rows {
+    /// Has the rows of a thread and a file stand side by side.
+    fn gather(&mut self) {
+        let is_own = |key: &RowKey| key.kind() == Some(RowKind::Own);
+        // Most intervals have no others: one row each.
+        if self.keys.iter().all(is_own) {
+            return;
+        }
+        let mut rows: Vec<_> = self.keys.drain(..).zip(self.values.drain(..)).collect();
+        rows.sort_unstable_by_key(|(key, _)| same(key));
+        (self.keys, self.values) = rows.into_iter().unzip();
     }
 }
 
@@ -79,7 +107,7 @@ pub struct Counters {
     /// A half that still has in it what came before the first interval.
     stale: Option<u32>,
     /// Memory for the rows of an interval.
-    spare: Vec<(RowKey, Row)>,
+    spare: Rows,
     /// Losses as they stood at the last look.
     seen: Lost,
 }
@@ -104,7 +132,7 @@ impl Counters {
             rows,
             epoch: 0,
             stale: None,
-            spare: Vec::new(),
+            spare: Rows::default(),
             seen: Lost::default(),
         })
     }
@@ -166,22 +194,17 @@ impl Counters {
         }
 
         let map = self.rows[half as usize].fd().as_fd();
-        sys::take_all(map, |key: &RowKey, row: &Row| {
-            interval.rows.push((*key, *row))
-        })
-        .map_err(|source| kernel("rows", source))?;
-        let is_own = |(key, _): &(RowKey, Row)| key.kind() == Some(RowKind::Own);
-        if !interval.rows.iter().all(is_own) {
-            // Those that belong together side by side.
-            interval.rows.sort_unstable_by_key(|(key, _)| same(key));
-        }
+        let Rows { keys, values } = &mut interval.rows;
+        sys::take_all(map, keys, values).map_err(|source| kernel("rows", source))?;
+        interval.rows.gather();
         Ok(interval)
     }
 
     /// Takes back the memory of an interval that has been looked at.
     pub fn reuse(&mut self, interval: Interval) {
         self.spare = interval.rows;
-        self.spare.clear();
+        self.spare.keys.clear();
+        self.spare.values.clear();
     }
 
     /// Adds the totals at an index, and clears them.

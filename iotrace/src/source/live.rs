@@ -97,8 +97,9 @@ struct Ended {
 }
 
 /// Rows that are told at a time: all of them at once would take several times their memory, and
-/// go through it several times, instead of staying in the cache of the CPU.
-const PART: usize = 1024;
+/// go through it several times, instead of staying in the cache of the CPU. Nor should any vector
+/// of them be so large (64 KiB) that the C library tidies up its memory when it is freed.
+const PART: usize = 256;
 
 impl Live {
     /// Reads what `attached` delivers.
@@ -299,7 +300,7 @@ impl Live {
             return false;
         };
         let rows = ended.interval.part(ended.told, PART);
-        for mut io in decode::ios(rows) {
+        for mut io in decode::ios(&rows) {
             if !self.names_late {
                 io.path = self.names.path(io.file, io.file_type, io.lower);
             }
@@ -307,7 +308,7 @@ impl Live {
             events.push(Event::Io(io));
         }
         ended.told += rows.len();
-        if ended.told < ended.interval.rows.len() {
+        if ended.told < ended.interval.rows() {
             self.ended = Some(ended);
             return true;
         }

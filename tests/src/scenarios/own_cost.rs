@@ -155,7 +155,10 @@ fn stats(context: &Context) -> Result<()> {
         Ok(programs.iter().map(runs).sum::<Result<u64>>()? - now)
     };
     let alone = measured()?;
-    ensure!(alone == 0, "{alone} runs are counted before it is asked for");
+    ensure!(
+        alone == 0,
+        "{alone} runs are counted before it is asked for"
+    );
     for signal in [Signal::SIGINT, Signal::SIGKILL] {
         let tracer = Tracer::start(context, "top", &["--stats", "0.1"], Programs::default())?;
         tracer.wait_until("a tick", |seen| seen.ticks > 0)?;
@@ -231,7 +234,10 @@ fn idle(context: &Context) -> Result<()> {
         sleeper.wait_a_while(WATCHED)?;
         let woken = wake_ups(tracer_pid)? - before;
         let seconds = begin.elapsed().as_secs_f64();
-        println!("     {subcommand}: {:.1} wake-ups a second", woken as f64 / seconds);
+        println!(
+            "     {subcommand}: {:.1} wake-ups a second",
+            woken as f64 / seconds
+        );
         // One more may fall into the time.
         let allowed = (WAKE_UPS as f64 * seconds) as u64 + 1;
         ensure!(woken <= allowed, "{subcommand}: {woken} in {seconds:.1} s");
