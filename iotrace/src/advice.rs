@@ -103,6 +103,18 @@ pub fn pid_namespace() -> String {
         .to_owned()
 }
 
+/// When the kernel does not measure programs (`--stats`); `errno` is what it said.
+pub fn stats(errno: Option<i32>) -> String {
+    match errno {
+        Some(libc::EPERM) => {
+            "That takes CAP_SYS_ADMIN: run it as root of the host, for example: sudo iotrace ..."
+        }
+        Some(libc::EINVAL) => "That takes a kernel from 5.8 on.",
+        _ => "`iotrace doctor` shows all that this system allows.",
+    }
+    .to_owned()
+}
+
 /// What disturbs every backend on this system; `errno` is what the kernel said.
 pub fn of_system(system: &System, errno: Option<i32>) -> Vec<String> {
     let mut advice = Vec::new();

@@ -7,6 +7,7 @@
 pub mod advice;
 pub mod cli;
 pub mod commands;
+pub mod cost;
 pub mod decode;
 pub mod error;
 pub mod event;

@@ -5,17 +5,27 @@ use std::{ffi::OsString, io, process::Stdio, time::Duration};
 use tokio::time::timeout;
 
 use crate::{
-    commands::View,
+    commands::{End, View},
+    cost::Meter,
     error::Failure,
-    event::{Event, Lost, Time},
+    event::{Event, Time},
     exit::Exit,
     output::{Output, tell},
     source::{EventSource, Status},
     stop::{Reason, Stop},
 };
 
+/// The begin of tracing.
+#[derive(Debug)]
+pub struct Begin {
+    /// When it was.
+    pub time: Time,
+    /// Measures from then on what it costs; `None` for what is recorded.
+    pub meter: Option<Meter>,
+}
+
 /// Traces from `begin` until the end, with a command or without. Returns how to exit and what
-/// was lost.
+/// there is to say at the end.
 pub async fn run(
     mut source: impl EventSource,
     view: &mut impl View,
@@ -23,15 +33,21 @@ pub async fn run(
     stop: &mut Stop,
     command: &[OsString],
     command_stdout: Stdio,
-    begin: Time,
-) -> Result<(Exit, Lost), Failure> {
+    begin: Begin,
+) -> Result<(Exit, End), Failure> {
     // What the view has begun to print tells that the programs are attached.
     let begun = out.flush().await;
     stop.start(command, command_stdout)?;
     source.started();
-    let mut lost = Lost::default();
+    if view.names_late() {
+        source.name_late();
+    }
+    let mut end = End {
+        time: begin.time,
+        ..End::default()
+    };
     let followed = match begun {
-        Ok(()) => follow(&mut source, view, out, stop, &mut lost, begin).await,
+        Ok(()) => follow(&mut source, view, out, stop, &mut end, begin.meter).await,
         Err(error) => Err(Failure::Output(error)),
     };
     if followed.is_err() {
@@ -41,7 +57,7 @@ pub async fn run(
     // A command outlives what there was to show of it, and runs on untraced.
     drop(source);
     let exit = match followed {
-        Ok(exit @ Exit::Command(_)) => return Ok((exit, lost)),
+        Ok(exit @ Exit::Command(_)) => return Ok((exit, end)),
         Ok(exit) => Ok(exit),
         // Who closes the pipe has seen enough.
         Err(Failure::Output(error)) if error.kind() == io::ErrorKind::BrokenPipe => Ok(Exit::Done),
@@ -52,9 +68,9 @@ pub async fn run(
             tell(&format!("{failure}; the command runs on untraced"));
         }
         let ended = stop.command_end().await?;
-        return exit.map(|_| (ended, lost));
+        return exit.map(|_| (ended, end));
     }
-    exit.map(|exit| (exit, lost))
+    exit.map(|exit| (exit, end))
 }
 
 async fn follow(
@@ -62,15 +78,13 @@ async fn follow(
     view: &mut impl View,
     out: &mut Output,
     stop: &mut Stop,
-    lost: &mut Lost,
-    begin: Time,
+    end: &mut End,
+    mut meter: Option<Meter>,
 ) -> Result<Exit, Failure> {
     let mut events = Vec::new();
-    // Of what was seen last.
-    let mut time = begin;
     let mut ended = None;
     let mut status = Status::More;
-    while ended.is_none() && status == Status::More && !view.done() {
+    while ended.is_none() && !view.done() {
         tokio::select! {
             // The command's last events are there when its end is seen.
             biased;
@@ -78,12 +92,10 @@ async fn follow(
             next = source.next(&mut events) => status = next?,
         }
         if ended.is_some() || status == Status::End {
-            source.finish(&mut events)?;
-        }
-        show(&mut events, view, out, lost, &mut time)?;
-        if ended.is_some() || status == Status::End {
+            finish(source, &mut events, view, out, end)?;
             break;
         }
+        let mut ticked = show(source, &mut events, view, out, end)?;
         // A reader that pauses must not keep anyone from ending it.
         tokio::select! {
             biased;
@@ -92,14 +104,19 @@ async fn follow(
             }
             reason = stop.wait() => {
                 ended = Some(reason?);
-                source.finish(&mut events)?;
-                show(&mut events, view, out, lost, &mut time)?;
+                ticked |= finish(source, &mut events, view, out, end)?;
             }
         }
+        if let Some(meter) = &mut meter
+            && (status != Status::Within || ended.is_some())
+        {
+            meter.lap(ticked);
+        }
     }
-    *lost += &source.lost();
-    *lost += &view.lost();
-    view.end(time, lost, out).map_err(Failure::Output)?;
+    end.lost += &source.lost();
+    end.lost += &view.lost();
+    end.cost = meter.map(|meter| meter.read(source.measured()));
+    view.end(end, out).map_err(Failure::Output)?;
     let patience = matches!(ended, Some(Reason::Signal)).then_some(PATIENCE);
     tokio::select! {
         biased;
@@ -136,21 +153,44 @@ fn unread() -> Failure {
     Failure::Output(io::Error::other("nobody reads it; the rest is dropped"))
 }
 
-fn show(
+/// Shows all that is left; returns whether an interval ended.
+fn finish(
+    source: &mut impl EventSource,
     events: &mut Vec<Event>,
     view: &mut impl View,
     out: &mut Output,
-    lost: &mut Lost,
-    time: &mut Time,
-) -> Result<(), Failure> {
+    end: &mut End,
+) -> Result<bool, Failure> {
+    let mut ticked = false;
+    loop {
+        let status = source.finish(events)?;
+        ticked |= show(source, events, view, out, end)?;
+        if status == Status::End {
+            return Ok(ticked);
+        }
+    }
+}
+
+/// Shows events; returns whether they ended an interval.
+fn show(
+    source: &impl EventSource,
+    events: &mut Vec<Event>,
+    view: &mut impl View,
+    out: &mut Output,
+    end: &mut End,
+) -> Result<bool, Failure> {
+    let mut ticked = false;
     for event in events.drain(..) {
         if let Event::Tick(tick) = &event {
-            *lost += &tick.lost;
+            end.lost += &tick.lost;
+            ticked = true;
+            view.name(&|file, file_type, lower| source.name(file, file_type, lower));
         }
         if let Some(now) = event.time() {
-            *time = now.max(*time);
+            // That of what was seen last.
+            end.time = now.max(end.time);
         }
         view.event(event, out).map_err(Failure::Output)?;
     }
-    Ok(())
+    Ok(ticked)
 }

@@ -11,13 +11,14 @@ use std::{
 };
 
 use crate::{
-    commands::{Header, View, common::TraceArgs},
+    advice,
+    commands::{End, Header, View, common::TraceArgs, cost},
+    cost::Meter,
     error::{Error, Failure},
-    event::Lost,
     exit::Exit,
     kernel::{self, Attached, Request, Way, ways},
     output::{Output, one_line, tell, units},
-    run,
+    run::{self, Begin},
     source::{Admission, EventSource, Live, Pace, Replay, Surveyed},
     stop::Stop,
     system::{
@@ -42,6 +43,8 @@ pub struct Trace<'a> {
     pub json: bool,
     /// How much to tell on stderr.
     pub verbose: u8,
+    /// Whether the kernel measures its programs.
+    pub stats: bool,
     /// Whether a loss is a failure.
     pub fail_on_loss: bool,
     /// The command to trace, if any.
@@ -83,6 +86,7 @@ impl<'a> Trace<'a> {
             duration: None,
             json: args.json,
             verbose: args.verbose,
+            stats: args.stats,
             fail_on_loss: args.fail_on_loss,
             command,
             replay: args.replay.as_deref(),
@@ -115,7 +119,7 @@ impl<'a> Trace<'a> {
         }
         let started = Instant::now();
         let stop = Stop::new(self.duration)?;
-        let attached = match self.attach() {
+        let mut attached = match self.attach() {
             Ok(attached) => attached,
             Err(error) if self.bpf == Bpf::Wanted => {
                 // The rest of it is what to do where nothing works without.
@@ -126,6 +130,7 @@ impl<'a> Trace<'a> {
             }
             Err(error) => return Err(error),
         };
+        self.measure(attached.as_mut());
         let clock = Clock::new();
         let known = attached.as_ref().map(|attached| attached.unseen.clone());
         let mut unseen = known.unwrap_or_else(|| ways(self.request.what));
@@ -175,6 +180,25 @@ impl<'a> Trace<'a> {
         Ok(Some(kernel::attach(&self.request)?))
     }
 
+    /// Has the kernel measure its programs, if that is asked for. Without it there is still all
+    /// else to tell.
+    fn measure(&self, attached: Option<&mut Attached>) {
+        if !self.stats {
+            return;
+        }
+        let Some(attached) = attached else {
+            tell("--stats has nothing to tell: no programs were loaded");
+            return;
+        };
+        if let Err(reason) = attached.measure() {
+            tell(&format!(
+                "the kernel does not measure its programs: {}. Tracing goes on without --stats\n{}",
+                reason.what,
+                advice::stats(reason.errno)
+            ));
+        }
+    }
+
     async fn follow(
         &self,
         source: impl EventSource,
@@ -182,6 +206,10 @@ impl<'a> Trace<'a> {
         mut stop: Stop,
         mut view: impl View,
     ) -> Result<Exit, Error> {
+        let begin = Begin {
+            time: header.time,
+            meter: Some(Meter::start()),
+        };
         // Only now: what was recorded before is not lost for a system that can not be traced.
         let mut out = self.output()?;
         view.begin(header, &mut out).map_err(Failure::Output)?;
@@ -191,17 +219,17 @@ impl<'a> Trace<'a> {
         } else {
             Stdio::inherit()
         };
-        let (exit, lost) = run::run(
+        let (exit, end) = run::run(
             source,
             &mut view,
             &mut out,
             &mut stop,
             self.command,
             stdout,
-            header.time,
+            begin,
         )
         .await?;
-        self.conclude(exit, &view, lost)
+        self.conclude(exit, &view, end)
     }
 
     /// The same with events that were recorded.
@@ -245,10 +273,13 @@ impl<'a> Trace<'a> {
             &mut stop,
             &[],
             Stdio::null(),
-            header.time,
+            Begin {
+                time: header.time,
+                meter: None,
+            },
         );
-        let (exit, lost) = ended.await?;
-        self.conclude(exit, &view, lost)
+        let (exit, end) = ended.await?;
+        self.conclude(exit, &view, end)
     }
 
     fn output(&self) -> Result<Output, Error> {
@@ -259,9 +290,22 @@ impl<'a> Trace<'a> {
         Output::recording(path).map_err(failed)
     }
 
-    fn conclude(&self, exit: Exit, view: &impl View, lost: Lost) -> Result<Exit, Error> {
+    fn conclude(&self, exit: Exit, view: &impl View, end: End) -> Result<Exit, Error> {
+        let lost = end.lost;
+        if let Some(cost) = &end.cost {
+            if self.verbose > 0 {
+                tell(&cost::details(cost));
+            }
+            if let Some(measured) = &cost.programs
+                && !self.prints_ndjson()
+            {
+                tell(&cost::table(measured));
+            }
+        }
         if !self.prints_ndjson() {
-            tell(&format!("{}; lost: {lost}", view.summary()));
+            let brief = end.cost.as_ref().map(cost::brief);
+            let cost = brief.map_or_else(String::new, |brief| format!("; {brief}"));
+            tell(&format!("{}{cost}; lost: {lost}", view.summary()));
         }
         let succeeded = matches!(exit, Exit::Done | Exit::Command(0));
         if self.fail_on_loss && succeeded && lost.total() > 0 {

@@ -2,7 +2,7 @@
 
 use iotrace::{
     commands::{
-        END_FIELDS, HEADER_FIELDS, churn, diagnose, doctor, events, opens, procs, system, top,
+        END_FIELDS, HEADER_FIELDS, churn, cost, diagnose, doctor, events, opens, procs, system, top,
     },
     output::ndjson::Field,
 };
@@ -41,6 +41,7 @@ fn events_lists_every_field() {
         section("`work`", system::WORK_FIELDS),
         section("`tick` of `procs`", procs::TICK_FIELDS),
         section("`verdict`", diagnose::VERDICT_FIELDS),
+        section("`stats`", cost::STATS_FIELDS),
         section("`end`", END_FIELDS),
         section("`check`", doctor::CHECK_FIELDS),
         section("`doctor`", doctor::DOCTOR_FIELDS),

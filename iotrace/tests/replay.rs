@@ -440,7 +440,7 @@ fn show(mut view: impl View, events: Vec<Event>) -> String {
     };
     let mut out = Output::memory();
     view.begin(&header, &mut out).expect("memory");
-    let (exit, lost) = runtime.block_on(async {
+    let (exit, end) = runtime.block_on(async {
         let mut stop = Stop::new(None).expect("signals");
         let source = Memory::new(events);
         run::run(
@@ -450,13 +450,16 @@ fn show(mut view: impl View, events: Vec<Event>) -> String {
             &mut stop,
             &[],
             Stdio::null(),
-            Time(NOON),
+            run::Begin {
+                time: Time(NOON),
+                meter: None,
+            },
         )
         .await
         .expect("a run")
     });
     assert_eq!(exit, Exit::Done);
-    assert_eq!(lost.total(), 2);
+    assert_eq!(end.lost.total(), 2);
     let text = String::from_utf8(out.into_bytes()).expect("UTF-8");
     // The time of day depends on where the test runs.
     let text = text.replace(&format!("{} loadavg", local_time(NOON)), "HH:MM:SS loadavg");

@@ -6,6 +6,7 @@
 use std::collections::BTreeSet;
 use std::fmt;
 use std::mem;
+use std::os::fd::{FromRawFd as _, OwnedFd};
 use std::time::{Duration, Instant};
 
 use anyhow::{Result, bail};
@@ -13,6 +14,61 @@ use anyhow::{Result, bail};
 const PROG_GET_NEXT_ID: libc::c_long = 11;
 const MAP_GET_NEXT_ID: libc::c_long = 12;
 const LINK_GET_NEXT_ID: libc::c_long = 31;
+
+const PROG_GET_FD_BY_ID: libc::c_long = 13;
+const OBJ_GET_INFO_BY_FD: libc::c_long = 15;
+
+/// `bpf_attr.info`.
+#[repr(C)]
+struct Info {
+    fd: u32,
+    length: u32,
+    info: u64,
+}
+
+/// How often the kernel has measured a run of a program. Needs root.
+pub fn runs(program: u32) -> Result<u64> {
+    /// `run_cnt` in `struct bpf_prog_info` (include/uapi/linux/bpf.h).
+    const RUN_COUNT: usize = 200;
+    let mut id = NextId {
+        start_id: program,
+        ..NextId::default()
+    };
+    // SAFETY: as in `walk`.
+    let fd = unsafe {
+        libc::syscall(
+            libc::SYS_bpf,
+            PROG_GET_FD_BY_ID,
+            &raw mut id,
+            mem::size_of::<NextId>(),
+        )
+    };
+    let fd = i32::try_from(fd)?;
+    if fd < 0 {
+        bail!("program {program}: {}", nix::errno::Errno::last());
+    }
+    // SAFETY: the kernel has just made this descriptor for us alone.
+    let _open = unsafe { OwnedFd::from_raw_fd(fd) };
+    let mut told = [0_u64; RUN_COUNT / 8 + 1];
+    let mut info = Info {
+        fd: fd as u32,
+        length: mem::size_of_val(&told) as u32,
+        info: told.as_mut_ptr() as u64,
+    };
+    // SAFETY: the kernel fills at most `length` bytes of a live array.
+    let result = unsafe {
+        libc::syscall(
+            libc::SYS_bpf,
+            OBJ_GET_INFO_BY_FD,
+            &raw mut info,
+            mem::size_of::<Info>(),
+        )
+    };
+    if result != 0 {
+        bail!("program {program}: {}", nix::errno::Errno::last());
+    }
+    Ok(told[RUN_COUNT / 8])
+}
 
 /// The part of `union bpf_attr` that the `*_GET_NEXT_ID` commands use.
 #[repr(C)]

@@ -75,7 +75,13 @@ pub struct TraceArgs {
     #[arg(long, value_name = "FILE")]
     pub btf: Option<PathBuf>,
 
-    /// Tell on stderr how tracing was set up; twice: what the kernel programs log
+    /// Have the kernel measure its programs, which costs them some 20 ns a run, and tell at the end
+    /// how often and how long each ran
+    #[arg(long, conflicts_with = "replay")]
+    pub stats: bool,
+
+    /// Tell on stderr how tracing was set up, and at the end what iotrace itself cost; twice: what the
+    /// kernel programs log, and each refresh
     #[arg(short, long, action = clap::ArgAction::Count)]
     pub verbose: u8,
 }
@@ -99,6 +105,7 @@ impl Default for TraceArgs {
             backend: None,
             replay: None,
             btf: None,
+            stats: false,
             verbose: 0,
         }
     }

@@ -3,6 +3,7 @@
 
 pub mod churn;
 pub mod common;
+pub mod cost;
 pub mod diagnose;
 pub mod doctor;
 pub mod events;
@@ -12,14 +13,15 @@ pub mod procs;
 pub mod system;
 pub mod top;
 
-use std::{borrow::Cow, io};
+use std::{borrow::Cow, io, sync::Arc, time::Duration};
 
 use crate::{
-    event::{Event, Lost, Time},
+    cost::Cost,
+    event::{Event, FileId, FilePath, FileType, Lost, Time},
     kernel::Way,
     output::{
         Output,
-        ndjson::{self, Field, field},
+        ndjson::{self, Field, Slot, field},
     },
 };
 
@@ -38,10 +40,22 @@ pub struct Header {
     pub command: Cow<'static, str>,
 }
 
+/// The name of a file of the interval that ends; the last is whether it is below another.
+pub type Namer<'a> = dyn Fn(FileId, FileType, bool) -> Option<Arc<FilePath>> + 'a;
+
 /// A command at work.
 pub trait View {
     /// The programs are attached.
     fn begin(&mut self, header: &Header, out: &mut Output) -> io::Result<()>;
+
+    /// Whether names are needed of few rows alone, which [`View::name`] is asked to name: to look up
+    /// all of them is most of what a refresh costs.
+    fn names_late(&self) -> bool {
+        false
+    }
+
+    /// The tick that ends an interval comes next.
+    fn name(&mut self, _: &Namer<'_>) {}
 
     /// Something happened.
     fn event(&mut self, event: Event, out: &mut Output) -> io::Result<()>;
@@ -56,8 +70,8 @@ pub trait View {
         Lost::default()
     }
 
-    /// Tracing has ended; `lost` is the sum since the start.
-    fn end(&mut self, time: Time, lost: &Lost, out: &mut Output) -> io::Result<()>;
+    /// Tracing has ended.
+    fn end(&mut self, end: &End, out: &mut Output) -> io::Result<()>;
 
     /// The last words, for people.
     fn summary(&self) -> String;
@@ -68,13 +82,10 @@ fn write_header(header: &Header, out: &mut Output) {
     ndjson::write(out.buffer(), "header", HEADER_FIELDS, header);
 }
 
-/// Writes the last record.
-fn write_end(time: Time, lost: &Lost, out: &mut Output) {
-    let end = End {
-        time,
-        lost: lost.clone(),
-    };
-    ndjson::write(out.buffer(), "end", END_FIELDS, &end);
+/// Writes the last records.
+fn write_end(end: &End, out: &mut Output) {
+    cost::write_stats(end, out);
+    ndjson::write(out.buffer(), "end", END_FIELDS, end);
 }
 
 /// Version of the NDJSON contract; within it fields are only added.
@@ -127,6 +138,8 @@ pub struct End {
     pub time: Time,
     /// What was lost since the start.
     pub lost: Lost,
+    /// What it cost to trace; `None` of what is recorded.
+    pub cost: Option<Cost>,
 }
 
 /// The last record of every command.
@@ -137,4 +150,33 @@ pub const END_FIELDS: &[Field<End>] = &[
         "what was lost since the start, by cause",
         |end, slot| slot.numbers(end.lost.iter())
     ),
+    field!(
+        "traced_ns",
+        "how long was traced; absent, as all that follows, where a recording was looked at",
+        |end, slot| nanoseconds(end, |cost| Some(cost.traced), slot)
+    ),
+    field!(
+        "cpu_ns",
+        "CPU time that iotrace itself used in that time, in user space and in the kernel on its behalf; what its kernel programs took is not in it",
+        |end, slot| nanoseconds(end, |cost| Some(cost.cpu.total()), slot)
+    ),
+    field!(
+        "start_cpu_ns",
+        "CPU time that it used before, to load and attach its programs",
+        |end, slot| nanoseconds(end, |cost| Some(cost.start.total()), slot)
+    ),
+    field!(
+        "refresh_cpu_ns",
+        "CPU time of the most expensive refresh: to read, sum up and print an interval; absent when there was none",
+        |end, slot| nanoseconds(end, longest_refresh, slot)
+    ),
 ];
+
+fn longest_refresh(cost: &Cost) -> Option<Duration> {
+    (cost.refreshes.count > 0).then_some(cost.refreshes.longest)
+}
+
+fn nanoseconds(end: &End, of: impl Fn(&Cost) -> Option<Duration>, slot: Slot<'_>) {
+    let time = end.cost.as_ref().and_then(of);
+    ndjson::put(time.and_then(|time| time.as_nanos().try_into().ok()), slot);
+}

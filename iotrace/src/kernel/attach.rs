@@ -7,6 +7,7 @@ use aya::{Ebpf, programs::Program};
 use super::{
     groups::{AttachPoint, Group},
     plan::Plan,
+    probe,
     reason::Reason,
     ways::Way,
 };
@@ -28,11 +29,17 @@ pub fn attach_groups(ebpf: &mut Ebpf, groups: &[Group], plan: &Plan) -> Result<H
     let mut hooks = Hooks::default();
     let wanted = groups.iter().filter(|group| plan.has(group.needs).is_ok());
     let mut wanted = wanted.flat_map(|group| &group.hooks).peekable();
-    // A kernel that refuses programs on its functions refuses all of them: one tells.
+    // A kernel that refuses programs on its functions refuses all of them: one tells, and where it
+    // refuses even the smallest one, nothing has to be prepared for others.
     let mut loaded = Loaded::new();
     if let Some(first) = wanted.peek().copied()
         && matches!(find(ebpf, first.program)?, Program::FExit(_))
     {
+        if let Ok((id, _)) = plan.function(first.at)
+            && let Some(reason) = probe::refuses_fexit(first.at, id)
+        {
+            return Err(reason);
+        }
         loaded = load_all(ebpf, wanted.next(), plan);
         if let Some(Err(reason)) = loaded.get(first.program) {
             return Err(reason.clone());

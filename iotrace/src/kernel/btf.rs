@@ -84,6 +84,61 @@ struct Type {
     body: usize,
 }
 
+/// Names that are wanted. To look up each of some 80,000 others would take most of the time: nearly
+/// all are told by their first 8 bytes.
+struct Wanted<'a> {
+    names: HashMap<&'a [u8], &'a str>,
+    /// A bit for each of their beginnings.
+    heads: [u64; 64],
+}
+
+impl<'a> Wanted<'a> {
+    fn new(names: impl IntoIterator<Item = &'a str>) -> Self {
+        let names = names.into_iter().map(|name| (name.as_bytes(), name));
+        let mut wanted = Self {
+            names: names.collect(),
+            heads: [0; 64],
+        };
+        for name in wanted.names.keys() {
+            let (word, bit) = place(head_of(name));
+            wanted.heads[word] |= bit;
+        }
+        wanted
+    }
+
+    /// Whether a name that begins so may be one of them.
+    fn may_have(&self, head: u64) -> bool {
+        let (word, bit) = place(head);
+        self.heads[word] & bit != 0
+    }
+}
+
+/// Where the bit for a beginning is: 12 bits of a product in which all of it counts.
+fn place(head: u64) -> (usize, u64) {
+    let hash = head.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 52;
+    ((hash >> 6) as usize, 1 << (hash & 63))
+}
+
+/// The first 8 bytes of a name, zeros behind its end.
+fn head_of(name: &[u8]) -> u64 {
+    let mut head = [0; 8];
+    for (to, from) in head.iter_mut().zip(name) {
+        *to = *from;
+    }
+    until_zero(u64::from_le_bytes(head))
+}
+
+/// Clears what stands behind the first zero byte.
+fn until_zero(word: u64) -> u64 {
+    const ONES: u64 = 0x0101_0101_0101_0101;
+    // The lowest bit that is set is in the first zero byte; those above it may be wrong.
+    let zeros = word.wrapping_sub(ONES) & !word & (ONES << 7);
+    match zeros.trailing_zeros() {
+        64 => word,
+        at => word & ((1 << (at & !7)) - 1),
+    }
+}
+
 impl Btf {
     /// Indexes `data`; only the named structs, functions and tracepoints can be asked for.
     pub fn parse<'a>(
@@ -109,10 +164,7 @@ impl Btf {
         if end > btf.data.len() || btf.strings.end > btf.data.len() {
             return Err(BtfError::Cut(btf.data.len()));
         }
-        let wanted: HashMap<&[u8], &str> = wanted
-            .into_iter()
-            .map(|name| (name.as_bytes(), name))
-            .collect();
+        let wanted = Wanted::new(wanted);
         btf.index(start, end, &wanted)?;
         Ok(btf)
     }
@@ -122,19 +174,15 @@ impl Btf {
         self.types.len()
     }
 
-    fn index(
-        &mut self,
-        mut at: usize,
-        end: usize,
-        wanted: &HashMap<&[u8], &str>,
-    ) -> Result<(), BtfError> {
+    fn index(&mut self, mut at: usize, end: usize, wanted: &Wanted<'_>) -> Result<(), BtfError> {
         self.types.reserve((end - at) / 28);
         while at < end {
             let ty = self.read(at)?;
             self.types.push(at as u32);
             let id = self.types.len() as u32;
             if matches!(ty.kind, KIND_STRUCT | KIND_FUNC | KIND_TYPEDEF)
-                && let Some(name) = wanted.get(self.string(ty.name))
+                && wanted.may_have(self.head(ty.name))
+                && let Some(name) = wanted.names.get(self.string(ty.name))
             {
                 let name = (*name).to_owned();
                 match ty.kind {
@@ -269,6 +317,16 @@ impl Btf {
     fn word(&self, at: usize) -> Result<u32, BtfError> {
         let bytes = self.data.get(at..at + 4).ok_or(BtfError::Cut(at))?;
         Ok(u32::from_le_bytes([bytes[0], bytes[1], bytes[2], bytes[3]]))
+    }
+
+    /// The first bytes of a name, zeros behind its end.
+    fn head(&self, offset: u32) -> u64 {
+        let from = self.strings.start + offset as usize;
+        let bytes = self.data.get(from..self.strings.end).unwrap_or_default();
+        match bytes.first_chunk() {
+            Some(head) => until_zero(u64::from_le_bytes(*head)),
+            None => head_of(bytes),
+        }
     }
 
     fn string(&self, offset: u32) -> &[u8] {

@@ -107,3 +107,19 @@ fn other_files_are_refused() {
         Some(BtfError::Cut(V6_12.len() - 1))
     );
 }
+
+#[test]
+fn beginnings_end_with_the_name() {
+    assert_eq!(
+        until_zero(u64::from_le_bytes(*b"abc\0defg")),
+        head_of(b"abc")
+    );
+    assert_eq!(until_zero(u64::from_le_bytes(*b"\0bcdefgh")), head_of(b""));
+    assert_eq!(head_of(b"abcdefghi"), u64::from_le_bytes(*b"abcdefgh"));
+    assert_ne!(head_of(b"abc"), head_of(b"abd"));
+    // A byte of 1 behind a zero borrows.
+    assert_eq!(until_zero(u64::from_le_bytes([5, 0, 1, 1, 0, 1, 7, 7])), 5);
+    let wanted = Wanted::new(["file", "task_struct"]);
+    assert!(wanted.may_have(head_of(b"file")));
+    assert!(wanted.may_have(head_of(b"task_str")));
+}

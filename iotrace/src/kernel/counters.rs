@@ -12,7 +12,7 @@ use std::{
 };
 
 use aya::maps::{Array, Map, MapData, MapError, PerCpuArray, PerCpuValues};
-use iotrace_common::{Hook, Loss, Losses, Row, RowKey, RowKind, Tick, Totals};
+use iotrace_common::{FileId, Hook, Loss, Losses, Row, RowKey, RowKind, Tick, Totals};
 
 use super::{Attached, Backend, facts, slots::Slots, sys};
 use crate::{
@@ -25,11 +25,60 @@ use crate::{
 #[derive(Debug, Default)]
 pub struct Interval {
     /// Touched rows.
-    pub rows: Vec<(RowKey, Row)>,
+    rows: Rows,
     /// All operations.
     pub total: Counts,
     /// Those of them that found no free row.
     pub overflow: Counts,
+}
+
+/// Rows as the kernel hands them over. Their memory is used again and again: that of 100,000 takes
+/// longer to get than to fill.
+#[derive(Debug, Default)]
+struct Rows {
+    keys: Vec<RowKey>,
+    values: Vec<Row>,
+}
+
+impl Interval {
+    /// How many rows were touched.
+    pub fn rows(&self) -> usize {
+        self.rows.keys.len()
+    }
+
+    /// Some `count` rows from `at` on: all kinds of rows of a thread and a file stand in one part.
+    pub fn part(&self, at: usize, count: usize) -> Vec<(RowKey, Row)> {
+        let Rows { keys, values } = &self.rows;
+        let mut end = keys.len().min(at + count);
+        while end > at && end < keys.len() && same(&keys[end - 1]) == same(&keys[end]) {
+            end += 1;
+        }
+        let keys = keys[at..end].iter().copied();
+        keys.zip(values[at..end].iter().copied()).collect()
+    }
+}
+
+impl Rows {
+    /// Has the rows of a thread and a file stand side by side.
+    fn gather(&mut self) {
+        let is_own = |key: &RowKey| key.kind() == Some(RowKind::Own);
+        // Most intervals have no others: one row each.
+        if self.keys.iter().all(is_own) {
+            return;
+        }
+        let mut rows: Vec<_> = self.keys.drain(..).zip(self.values.drain(..)).collect();
+        rows.sort_unstable_by_key(|(key, _)| same(key));
+        (self.keys, self.values) = rows.into_iter().unzip();
+    }
+}
+
+/// The thread and the file.
+fn same(key: &RowKey) -> (u64, u32, u32, u32, u32) {
+    let file = key.file;
+    let FileId {
+        dev, generation, ..
+    } = file;
+    (file.ino, dev, generation, key.tid(), key.birth)
 }
 
 /// What each hook that counts counts, in the order of [`Hook`].
@@ -52,10 +101,14 @@ pub struct Counters {
     totals: PerCpuArray<MapData, Totals>,
     losses: PerCpuArray<MapData, Losses>,
     barrier: sys::Barrier,
-    programs: Vec<OwnedFd>,
+    programs: Vec<(String, OwnedFd)>,
     /// Of kprobes, which count what they miss.
     links: Vec<OwnedFd>,
     epoch: u32,
+    /// A half that still has in it what came before the first interval.
+    stale: Option<u32>,
+    /// Memory for the rows of an interval.
+    spare: Rows,
     /// Losses as they stood at the last look.
     seen: Lost,
 }
@@ -79,22 +132,58 @@ impl Counters {
             },
             rows,
             epoch: 0,
+            stale: None,
+            spare: Rows::default(),
             seen: Lost::default(),
         })
+    }
+
+    /// Begins the first interval now: what was counted until then is dropped by
+    /// [`Counters::settle`].
+    pub fn begin(&mut self) -> Result<(), Failure> {
+        self.stale = Some(self.switch()?);
+        Ok(())
+    }
+
+    /// Drops what was counted before the first interval. Blocks as [`Counters::take`] does, once.
+    pub fn settle(&mut self) -> Result<(), Failure> {
+        match self.stale.take() {
+            Some(half) => {
+                let dropped = self.empty(half)?;
+                self.reuse(dropped);
+                Ok(())
+            }
+            None => Ok(()),
+        }
     }
 
     /// Ends an interval and returns what it counted. Blocks for the few
     /// milliseconds of an RCU grace period.
     pub fn take(&mut self) -> Result<Interval, Failure> {
+        self.settle()?;
+        let half = self.switch()?;
+        self.empty(half)
+    }
+
+    /// Has the programs count in the other half, and returns the one that they leave.
+    fn switch(&mut self) -> Result<u32, Failure> {
         let half = self.epoch & 1;
         self.epoch = self.epoch.wrapping_add(1);
         let tick = Tick::new(self.epoch);
         self.variables.set(0, tick, 0).map_err(map_error)?;
+        Ok(half)
+    }
+
+    /// Takes all out of a half, when the programs have left it.
+    fn empty(&mut self, half: u32) -> Result<Interval, Failure> {
         self.barrier
             .wait()
             .map_err(|source| kernel("end of an interval", source))?;
 
-        let mut interval = Interval::default();
+        let mut interval = Interval {
+            rows: std::mem::take(&mut self.spare),
+            ..Interval::default()
+        };
         let mut slots = Slots::default();
         for (hook, kind) in (0..).zip(COUNTING) {
             let at = half * COUNTING.len() as u32 + hook;
@@ -104,14 +193,18 @@ impl Counters {
         }
 
         let map = self.rows[half as usize].fd().as_fd();
-        sys::take_all(map, |key: &RowKey, row: &Row| {
-            let mut row = *row;
-            slots.complete(key, &mut row);
-            interval.rows.push((*key, row));
-        })
-        .map_err(|source| kernel("rows", source))?;
-        interval.overflow += slots.without_row();
+        let Rows { keys, values } = &mut interval.rows;
+        sys::take_all(map, keys, values).map_err(|source| kernel("rows", source))?;
+        interval.overflow += slots.complete(keys, values);
+        interval.rows.gather();
         Ok(interval)
+    }
+
+    /// Takes back the memory of an interval that has been looked at.
+    pub fn reuse(&mut self, interval: Interval) {
+        self.spare = interval.rows;
+        self.spare.keys.clear();
+        self.spare.values.clear();
     }
 
     /// Adds the totals at an index, and clears them.
@@ -149,7 +242,7 @@ impl Counters {
         }
         // Absent where the kernel does not tell.
         let missed = |source| kernel("missed runs", source);
-        for program in &self.programs {
+        for (_, program) in &self.programs {
             if let Some(misses) = sys::recursion_misses(program.as_fd()).map_err(missed)? {
                 now.add("recursion", misses);
             }

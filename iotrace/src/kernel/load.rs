@@ -12,6 +12,7 @@ use aya::{
     programs::RawTracePoint,
 };
 use aya_log::EbpfLogger;
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
 
 use super::{
     attach::{attach_all, attach_groups, find},
@@ -20,6 +21,7 @@ use super::{
     plan::{self, Plan},
     reason::{Reason, describe},
     request::{Backend, OwnTraffic, Request},
+    stats::Stats,
     system::System,
     ways::{self, Way},
 };
@@ -66,6 +68,8 @@ fn begun() -> u32 {
 pub struct Attached {
     /// Keeps programs, links and maps alive.
     ebpf: Ebpf,
+    /// What measures the programs.
+    pub(super) stats: Option<Stats>,
     /// The backend that was accepted.
     pub backend: Backend,
     /// Those that were not, with the reasons.
@@ -96,8 +100,7 @@ fn share_memory() {
     }
 }
 
-/// Setting up reads megabytes of type information, and aya parses all of it
-/// once more (`EbpfLoader::new`). The C library keeps freed memory; a tool that
+/// Setting up reads megabytes of type information. The C library keeps freed memory; a tool that
 /// then runs for hours must not.
 fn give_back_memory() {
     #[cfg(target_env = "gnu")]
@@ -154,6 +157,7 @@ fn try_object(
                 let ways = ways::all(request.what).into_iter();
                 return Ok(Attached {
                     ebpf,
+                    stats: None,
                     backend,
                     refused,
                     unseen: ways.filter(|way| !hooks.seen.contains(way)).collect(),
@@ -192,10 +196,7 @@ fn load(object: &[u8], request: &Request, plan: &Plan) -> Result<Ebpf, Unavailab
         settings: plan.settings,
         layout: plan.layout,
     };
-    EbpfLoader::new()
-        // Only needed for CO-RE relocations, of which there are none. (`new` has
-        // parsed it all the same; there is no other constructor in aya 0.14.)
-        .btf(None)
+    loader()
         .override_global("LAYOUT", &plan.layout, true)
         .override_global("SYSCALLS", &plan.syscalls, true)
         .map_max_entries("ROWS_EVEN", request.rows)
@@ -224,6 +225,24 @@ fn load(object: &[u8], request: &Request, plan: &Plan) -> Result<Ebpf, Unavailab
         .map_max_entries("AYA_LOGS", if request.log { 1 << 17 } else { page_bytes() })
         .load(&patch::with_constants(object, &constants))
         .map_err(|error| object_error(Reason::new("its maps", &error)))
+}
+
+/// A loader that has not read the kernel's type information, which is only needed for CO-RE
+/// relocations, of which there are none. aya 0.14 has no other constructor than one that reads and
+/// parses all of it if it can be opened, which takes a third of the CPU time of a start: so it can
+/// not.
+fn loader<'a>() -> EbpfLoader<'a> {
+    let limit = getrlimit(Resource::RLIMIT_NOFILE).ok();
+    let set = |soft, hard| setrlimit(Resource::RLIMIT_NOFILE, soft, hard);
+    let closed = limit.filter(|(_, hard)| set(0, *hard).is_ok());
+    let mut loader = EbpfLoader::new();
+    if let Some((soft, hard)) = closed
+        && let Err(error) = set(soft, hard)
+    {
+        log::warn!("cannot raise the limit of open files again: {error}");
+    }
+    loader.btf(None);
+    loader
 }
 
 /// This process's id as the kernel counts. Inside a PID namespace only the kernel
@@ -281,12 +300,12 @@ impl Attached {
             .unwrap_or_else(|| panic!("the object has no map {name}"))
     }
 
-    /// Descriptors of the running programs.
-    pub(super) fn program_fds(&self) -> io::Result<Vec<OwnedFd>> {
+    /// Names and descriptors of the running programs.
+    pub(super) fn program_fds(&self) -> io::Result<Vec<(String, OwnedFd)>> {
         let fd = |name: &String| {
             let program = self.ebpf.program(name).ok_or(io::ErrorKind::NotFound)?;
             let fd = program.fd().map_err(io::Error::other)?;
-            fd.as_fd().try_clone_to_owned()
+            Ok((name.clone(), fd.as_fd().try_clone_to_owned()?))
         };
         self.programs.iter().map(fd).collect()
     }

@@ -20,6 +20,7 @@ mod reason;
 mod request;
 mod ring;
 mod slots;
+mod stats;
 mod sys;
 mod system;
 mod types;

@@ -3,16 +3,18 @@
 use std::{collections::HashMap, sync::Arc};
 
 use bytes::Bytes;
+use foldhash::fast::RandomState;
 use iotrace_common::NAME_TICKS;
 
-use crate::event::{FileId, FilePath, FileType, Io};
+use crate::event::{FileId, FilePath, FileType};
 
 /// Names by file. The kernel side says a name when a file is first touched and
 /// again every [`NAME_TICKS`] ticks while it is, so what has not been heard for
-/// longer is not needed, and the memory is bounded by the files of so many ticks.
+/// longer is not needed, and the memory is bounded by the files of twice so many ticks.
+/// Each row of a tick is looked up, so that the hash has to be a fast one.
 #[derive(Debug, Default)]
 pub struct Names {
-    names: HashMap<FileId, (Arc<FilePath>, u32)>,
+    names: HashMap<FileId, (Arc<FilePath>, u32), RandomState>,
     tick: u32,
 }
 
@@ -28,29 +30,32 @@ impl Names {
         Some(describe(path, file_type, file.ino))
     }
 
-    /// Fills in the path of a row.
-    pub fn resolve(&self, io: &mut Io) {
-        io.path = self.of(io.file, io.file_type);
+    /// The path of a row; `lower`: of what is below another file.
+    pub fn path(&self, file: FileId, file_type: FileType, lower: bool) -> Option<Arc<FilePath>> {
+        let path = self.of(file, file_type)?;
+        if !lower {
+            return Some(path);
+        }
         // What an overlay opens for itself hangs in a mount of its own, so that its path begins
         // at the root of the layer.
-        if io.lower
-            && let Some(path) = &io.path
-        {
-            io.path = Some(Arc::new(FilePath {
-                bytes: path
-                    .bytes
-                    .strip_prefix(b"/")
-                    .map_or_else(|| path.bytes.clone(), |rest| path.bytes.slice_ref(rest)),
-                cut: true,
-                ..FilePath::clone(path)
-            }));
-        }
+        Some(Arc::new(FilePath {
+            bytes: path
+                .bytes
+                .strip_prefix(b"/")
+                .map_or_else(|| path.bytes.clone(), |rest| path.bytes.slice_ref(rest)),
+            cut: true,
+            ..FilePath::clone(&path)
+        }))
     }
 
     /// Ends an interval.
     pub fn tick(&mut self) {
         self.tick = self.tick.wrapping_add(1);
         let now = self.tick;
+        // To look at all of them each time would cost more than the memory is worth.
+        if !now.is_multiple_of(NAME_TICKS) {
+            return;
+        }
         self.names
             .retain(|_, (_, heard)| now.wrapping_sub(*heard) <= NAME_TICKS);
     }

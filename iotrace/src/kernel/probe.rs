@@ -8,7 +8,8 @@ use std::{
     os::fd::{AsFd as _, AsRawFd as _, FromRawFd as _, OwnedFd},
 };
 
-use super::{reason::Reason, sys};
+use super::{reason::Reason, sys, system::System};
+use crate::advice::NO_MEMLOCK;
 
 // Commands, program types, attach types and map types (include/uapi/linux/bpf.h).
 const BPF_MAP_CREATE: libc::c_int = 0;
@@ -71,6 +72,15 @@ pub fn try_all(vfs_read: Option<u32>) -> Trials {
         }),
         raw_tracepoint: trial(raw),
     }
+}
+
+/// Why this kernel refuses any program on the exit of a function; `None` where it does not, or
+/// where it would only be the memory that such programs are charged for before 5.11, of which the
+/// loader can get more. `id` is the function's.
+pub fn refuses_fexit(function: &str, id: u32) -> Option<Reason> {
+    let error = load(PROG_TRACING, TRACE_FEXIT, id).err()?;
+    let is_known = !System::here().is_before(NO_MEMLOCK);
+    is_known.then(|| Reason::new(function, &error))
 }
 
 /// A try, without what it made.

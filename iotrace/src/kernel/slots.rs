@@ -19,23 +19,22 @@ impl Slots {
         }
     }
 
-    /// Adds to a row what belongs to it.
-    pub fn complete(&mut self, key: &RowKey, row: &mut Row) {
-        if !self.0.is_empty()
-            && let Some(moved) = self.0.remove(key)
-        {
-            add(&mut row.moved, &moved);
+    /// Adds to the rows what belongs to them. What found no row, as overflow: nothing, since a slot is
+    /// only taken for one that is there.
+    pub fn complete(mut self, keys: &[RowKey], rows: &mut [Row]) -> Counts {
+        for (key, row) in keys.iter().zip(rows) {
+            if self.0.is_empty() {
+                break;
+            }
+            if let Some(moved) = self.0.remove(key) {
+                add(&mut row.moved, &moved);
+            }
         }
-    }
-
-    /// What found no row: nothing, since a slot is only taken for one that is there.
-    pub fn without_row(self) -> Counts {
-        let mut counts = Counts::default();
+        let mut without_row = Counts::default();
         for (key, moved) in self.0 {
-            let kind = key.kind().unwrap_or(RowKind::Own);
-            counts += decode::counts(kind, moved);
+            without_row += decode::counts(key.kind().unwrap_or(RowKind::Own), moved);
         }
-        counts
+        without_row
     }
 }
 
@@ -82,16 +81,11 @@ mod tests {
         slots.add(&slot(2, 4));
         slots.add(&slot(1, 3));
         slots.add(&Slot::default());
-        let mut row = Row::default();
-        row.moved[1] = OpTotal { ops: 1, bytes: 1 };
-        slots.complete(&key(1), &mut row);
-        assert_eq!(row.moved[1], OpTotal { ops: 6, bytes: 51 });
-        slots.complete(&key(1), &mut row);
-        slots.complete(&key(3), &mut row);
-        assert_eq!(row.moved[1].ops, 6);
-        assert_eq!(
-            slots.without_row(),
-            decode::counts(RowKind::Own, slot(2, 4).moved)
-        );
+        let mut rows = [Row::default(); 2];
+        rows[1].moved[1] = OpTotal { ops: 1, bytes: 1 };
+        let without_row = slots.complete(&[key(3), key(1)], &mut rows);
+        assert_eq!(rows[0].moved, [OpTotal::default(); 2]);
+        assert_eq!(rows[1].moved[1], OpTotal { ops: 6, bytes: 51 });
+        assert_eq!(without_row, decode::counts(RowKind::Own, slot(2, 4).moved));
     }
 }

@@ -42,28 +42,33 @@ struct BatchAttr {
     flags: u64,
 }
 
-/// Takes all elements out of a hash map and hands them to `each`.
+/// Elements that are taken at a time, unless a bucket has more.
+const BATCH: usize = 4096;
+
+/// Takes all elements out of a hash map and appends them.
 ///
 /// Nothing else may write to the map meanwhile. One call of the kernel moves
 /// thousands of elements, 5 to 6 times cheaper than one by one. The command is
 /// older (5.6) than the ring buffer (5.8), so each supported kernel has it.
 pub fn take_all<K: aya::Pod + Default, V: aya::Pod + Default>(
     map: BorrowedFd<'_>,
-    mut each: impl FnMut(&K, &V),
+    keys: &mut Vec<K>,
+    values: &mut Vec<V>,
 ) -> io::Result<()> {
-    let mut room = 4096;
-    let mut keys = vec![K::default(); room];
-    let mut values = vec![V::default(); room];
+    let mut room = BATCH;
     let mut retries = 100;
+    let mut taken = keys.len();
     // The kernel's place in the table: a bucket number.
     let mut place: Option<u32> = None;
-    loop {
+    let outcome = loop {
+        keys.resize(taken + room, K::default());
+        values.resize(taken + room, V::default());
         let mut next = 0u32;
         let mut attr = BatchAttr {
             in_batch: place.as_ref().map_or(0, |place| &raw const *place as u64),
             out_batch: &raw mut next as u64,
-            keys: keys.as_mut_ptr() as u64,
-            values: values.as_mut_ptr() as u64,
+            keys: keys[taken..].as_mut_ptr() as u64,
+            values: values[taken..].as_mut_ptr() as u64,
             count: room as u32,
             map_fd: map.as_raw_fd() as u32,
             ..BatchAttr::default()
@@ -76,25 +81,23 @@ pub fn take_all<K: aya::Pod + Default, V: aya::Pod + Default>(
             // One bucket has more elements than there is room for; none was taken.
             Some(libc::ENOSPC) => {
                 room *= 2;
-                keys.resize(room, K::default());
-                values.resize(room, V::default());
                 continue;
             }
             // A bucket was locked: what was taken until then counts.
             Some(libc::EBUSY | libc::EDEADLK | libc::ETIMEDOUT) if retries > 0 => retries -= 1,
-            Some(_) => return result.map(drop),
+            Some(_) => break result.map(drop),
         }
-        let count = attr.count as usize;
-        for (key, value) in keys[..count].iter().zip(&values[..count]) {
-            each(key, value);
-        }
+        taken += attr.count as usize;
         if errno == Some(libc::ENOENT) {
-            return Ok(());
+            break Ok(());
         }
-        if errno.is_none() || count > 0 {
+        if errno.is_none() || attr.count > 0 {
             place = Some(next);
         }
-    }
+    };
+    keys.truncate(taken);
+    values.truncate(taken);
+    outcome
 }
 
 /// `bpf_attr` of `BPF_MAP_CREATE`, as far as it is needed.
@@ -210,6 +213,18 @@ fn object_info(object: BorrowedFd<'_>, info: &mut [u64]) -> io::Result<usize> {
 /// The 64-bit field at byte `at`, if the kernel told so much.
 fn field(info: &[u64], told: usize, at: usize) -> Option<u64> {
     (told >= at + 8).then(|| info[at / 8])
+}
+
+/// Where `run_time_ns` and `run_cnt` stand in `struct bpf_prog_info` (since 5.1).
+const RUN_TIME: usize = 192;
+const RUN_COUNT: usize = 200;
+
+/// How often a program ran while the kernel measured, and for how many nanoseconds in all.
+pub fn runs(program: BorrowedFd<'_>) -> io::Result<(u64, u64)> {
+    let mut info = [0; RUN_COUNT / 8 + 1];
+    let told = object_info(program, &mut info)?;
+    let field = |at| field(&info, told, at).ok_or(io::ErrorKind::Unsupported);
+    Ok((field(RUN_COUNT)?, field(RUN_TIME)?))
 }
 
 /// Where `recursion_misses` stands in `struct bpf_prog_info` (since 5.12).

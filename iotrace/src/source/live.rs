@@ -1,17 +1,18 @@
 //! Events of the running kernel.
 
-use std::{io, time::Duration};
+use std::{io, sync::Arc, time::Duration};
 
 use tokio::{
     io::{Interest, unix::AsyncFd},
-    time::{Instant, sleep_until},
+    time::Instant,
 };
 
-use super::{Admission, EventSource, Status, joined::Joiner};
+use super::{Admission, EventSource, Status, alarm::Alarm, joined::Joiner};
 use crate::{
+    cost::Measured,
     decode::{self, Record},
     error::Failure,
-    event::{Each, Event, Proc, Tick},
+    event::{Counts, Each, Event, FileId, FilePath, FileType, Proc, Tick},
     kernel::{Attached, Counters, Interval, Names, Request, Ring},
     system::{clock::Clock, host::Host, privileges, survey::Survey},
 };
@@ -21,8 +22,25 @@ use crate::{
 pub struct Pace {
     /// Time between ticks.
     pub tick: Duration,
-    /// Longest time that a record lies in the ring.
+    /// Longest time that a record lies in the ring; where nothing has come for a while, see
+    /// [`Pace::patience`].
     pub latency: Duration,
+}
+
+/// Looks in vain after which they become rarer.
+const PATIENT_LOOKS: u32 = 10;
+/// What they become at the most: four a second are nothing to the machine, and soon enough for
+/// somebody who has waited for longer.
+const LONGEST_PATIENCE: Duration = Duration::from_millis(250);
+
+impl Pace {
+    /// How long to wait for the next look after so many looks in vain. A ring that fills wakes
+    /// earlier.
+    fn patience(self, in_vain: u32) -> Duration {
+        let doublings = in_vain.saturating_sub(PATIENT_LOOKS).min(16);
+        let longest = self.latency.max(LONGEST_PATIENCE);
+        self.latency.saturating_mul(1 << doublings).min(longest)
+    }
 }
 
 /// Bytes of records that are taken out of the ring before they are shown.
@@ -48,14 +66,40 @@ pub struct Live {
     has_command: bool,
     /// The ring was not empty when it was left.
     more: bool,
+    /// Looks into the ring since the last that found something.
+    in_vain: u32,
+    alarm: Alarm,
     /// Bytes of the ring that are still to be shown before the tick that is due.
     due: Option<usize>,
     /// When the interval began.
     began: Instant,
     next_tick: Instant,
+    /// The interval that has ended, until all of it has been told.
+    ended: Option<Ended>,
+    /// The last interval has been ended.
+    finished: bool,
+    /// Rows come without names.
+    names_late: bool,
     /// Detaches when dropped; after everything that reads from it.
     attached: Attached,
 }
+
+/// An interval that has ended.
+struct Ended {
+    interval: Interval,
+    /// Rows that have been told.
+    told: usize,
+    /// What is in them, and in the overflow.
+    seen: Counts,
+    /// What is told after the rows.
+    rest: Vec<Event>,
+    tick: Tick,
+}
+
+/// Rows that are told at a time: all of them at once would take several times their memory, and
+/// go through it several times, instead of staying in the cache of the CPU. Nor should any vector
+/// of them be so large (64 KiB) that the C library tidies up its memory when it is freed.
+const PART: usize = 256;
 
 impl Live {
     /// Reads what `attached` delivers.
@@ -86,9 +130,14 @@ impl Live {
             admission: Admission::of(request),
             has_command: request.follow,
             more: false,
+            in_vain: 0,
+            alarm: Alarm::new().map_err(wait_error)?,
             due: None,
             began: now,
             next_tick: now + pace.tick,
+            ended: None,
+            finished: false,
+            names_late: false,
             attached,
         };
         live.begin()?;
@@ -99,7 +148,12 @@ impl Live {
     /// that the first ones have seen more than the last.
     fn begin(&mut self) -> Result<(), Failure> {
         if self.counting {
-            self.counters.take()?;
+            self.counters.begin()?;
+            // What is told one by one must be in the sums too, or in neither. Else nobody need wait
+            // for it yet.
+            if self.telling {
+                self.counters.settle()?;
+            }
         }
         // Names and ends of threads are kept.
         self.drain_all(&mut Vec::new());
@@ -121,10 +175,11 @@ impl Live {
         // A first operation is told before the name of its file: it waits until the next look.
         let mut nameless = std::mem::take(&mut self.nameless);
         let late = nameless.len();
-        self.more = self
-            .ring
-            .get_mut()
-            .drain(limit, |bytes| match decode::record(bytes) {
+        self.in_vain = self.in_vain.saturating_add(1);
+        let in_vain = &mut self.in_vain;
+        self.more = self.ring.get_mut().drain(limit, |bytes| {
+            *in_vain = 0;
+            match decode::record(bytes) {
                 Ok(Record::Name {
                     file,
                     path: Some(path),
@@ -160,7 +215,8 @@ impl Live {
                 }
                 // The object is built with this program: this is a bug, not a loss.
                 Err(error) => log::error!("the kernel sent what can not be read: {error}"),
-            });
+            }
+        });
         if nameless.is_empty() {
             return;
         }
@@ -189,6 +245,7 @@ impl Live {
         !done
     }
 
+    /// Ends the interval; [`Live::tell`] tells what was counted in it.
     fn tick(&mut self, events: &mut Vec<Event>) -> Result<(), Failure> {
         self.clock = Clock::new();
         let (now, time) = (Instant::now(), self.clock.now());
@@ -206,37 +263,72 @@ impl Live {
             }
         }
         let mut lost = self.counters.lost()?;
-        let mut seen = interval.overflow;
-        for mut io in decode::ios(&interval.rows) {
-            self.names.resolve(&mut io);
-            seen += io.counts;
-            events.push(Event::Io(io));
-        }
         lost.add("rows_full", interval.overflow.events());
-        // The promise that is checked at every tick. It can not break but by a
-        // bug; then it must show.
-        lost.add("unbalanced", u64::from(seen != interval.total));
-        self.names.tick();
+        let mut rest = Vec::new();
         if self.survey.is_some() && !self.counting {
             // Ends of processes that come before the look at the others.
             self.drain_all(events);
         }
         if let Some(survey) = &mut self.survey {
             let admits = |proc: &Proc| self.admission.admits_process(proc);
-            survey.look(&self.clock, now - self.began, admits, events);
+            survey.look(&self.clock, now - self.began, admits, &mut rest);
             lost.add("exits_full", survey.lost());
         }
         let looked = self.survey.as_ref().and_then(Survey::cpu_time);
-        events.push(Event::Tick(Tick {
+        let tick = Tick {
             time,
             interval_ns: (now - self.began).as_nanos() as u64,
             total: interval.total,
             overflow: interval.overflow,
             lost,
             load: self.host.load(looked),
-        }));
+        };
+        self.ended = Some(Ended {
+            told: 0,
+            seen: interval.overflow,
+            interval,
+            rest,
+            tick,
+        });
         self.began = now;
         Ok(())
+    }
+
+    /// Tells a part of the interval that has ended; false if there is none.
+    fn tell(&mut self, events: &mut Vec<Event>) -> bool {
+        let Some(mut ended) = self.ended.take() else {
+            return false;
+        };
+        let rows = ended.interval.part(ended.told, PART);
+        for mut io in decode::ios(&rows) {
+            if !self.names_late {
+                io.path = self.names.path(io.file, io.file_type, io.lower);
+            }
+            ended.seen += io.counts;
+            events.push(Event::Io(io));
+        }
+        ended.told += rows.len();
+        if ended.told < ended.interval.rows() {
+            self.ended = Some(ended);
+            return true;
+        }
+        // The promise that is checked at every tick. It can not break but by a
+        // bug; then it must show.
+        let unbalanced = ended.seen != ended.interval.total;
+        ended.tick.lost.add("unbalanced", u64::from(unbalanced));
+        self.names.tick();
+        self.counters.reuse(ended.interval);
+        events.append(&mut ended.rest);
+        events.push(Event::Tick(ended.tick));
+        true
+    }
+
+    /// Whether more of an interval is to be told.
+    fn status(&self) -> Status {
+        match self.ended {
+            Some(_) => Status::Within,
+            None => Status::More,
+        }
     }
 }
 
@@ -248,15 +340,19 @@ impl EventSource for Live {
     }
 
     async fn next(&mut self, events: &mut Vec<Event>) -> Result<Status, Failure> {
+        if self.tell(events) {
+            return Ok(self.status());
+        }
+        self.counters.settle()?;
         let latency = if self.more {
             Duration::ZERO
         } else {
-            self.pace.latency
+            self.pace.patience(self.in_vain)
         };
         let look = Instant::now() + latency;
         tokio::select! {
             ready = self.ring.readable() => ready.map_err(wait_error)?.clear_ready(),
-            () = sleep_until(look.min(self.next_tick)) => {}
+            woken = self.alarm.wait_until(look.min(self.next_tick)) => woken.map_err(wait_error)?,
         }
         let now = Instant::now();
         if now < self.next_tick || self.telling && self.is_before_tick() {
@@ -268,12 +364,33 @@ impl EventSource for Live {
             self.next_tick += self.pace.tick;
         }
         self.tick(events)?;
-        Ok(Status::More)
+        self.tell(events);
+        Ok(self.status())
     }
 
-    fn finish(&mut self, events: &mut Vec<Event>) -> Result<(), Failure> {
+    fn name_late(&mut self) {
+        self.names_late = true;
+    }
+
+    fn name(&self, file: FileId, file_type: FileType, lower: bool) -> Option<Arc<FilePath>> {
+        self.names.path(file, file_type, lower)
+    }
+
+    fn measured(&mut self) -> Option<Measured> {
+        self.attached.measured()
+    }
+
+    fn finish(&mut self, events: &mut Vec<Event>) -> Result<Status, Failure> {
+        if self.tell(events) {
+            return Ok(Status::Within);
+        }
+        if self.finished {
+            return Ok(Status::End);
+        }
+        self.finished = true;
         self.drain_all(events);
-        self.tick(events)
+        self.tick(events)?;
+        Ok(Status::Within)
     }
 }
 
@@ -281,5 +398,22 @@ fn wait_error(source: io::Error) -> Failure {
     Failure::Wait {
         what: "events",
         source,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn looks_become_rarer_where_nothing_comes() {
+        let pace = |latency| Pace {
+            tick: Duration::from_secs(1),
+            latency: Duration::from_millis(latency),
+        };
+        let waits = [0, 10, 11, 12, 13, 14, u32::MAX].map(|in_vain| pace(50).patience(in_vain));
+        let expected = [50, 50, 100, 200, 250, 250, 250].map(Duration::from_millis);
+        assert_eq!(waits, expected);
+        assert_eq!(pace(1_000).patience(100), Duration::from_secs(1));
     }
 }

@@ -22,8 +22,8 @@ impl EventSource for Memory {
         Ok(Status::End)
     }
 
-    fn finish(&mut self, events: &mut Vec<Event>) -> Result<(), Failure> {
+    fn finish(&mut self, events: &mut Vec<Event>) -> Result<Status, Failure> {
         events.append(&mut self.events);
-        Ok(())
+        Ok(Status::End)
     }
 }

@@ -1,5 +1,6 @@
 //! Where events come from: the seam between the kernel and the commands.
 
+mod alarm;
 mod joined;
 mod live;
 mod memory;
@@ -11,9 +12,12 @@ pub use memory::Memory;
 pub use replay::{Admission, DAMAGED, Replay};
 pub use surveyed::Surveyed;
 
+use std::sync::Arc;
+
 use crate::{
+    cost::Measured,
     error::Failure,
-    event::{Event, Lost},
+    event::{Event, FileId, FilePath, FileType, Lost},
 };
 
 /// Whether more may come.
@@ -21,6 +25,8 @@ use crate::{
 pub enum Status {
     /// Go on.
     More,
+    /// Go on: more of the interval that has just ended is there already.
+    Within,
     /// The source is used up.
     End,
 }
@@ -44,7 +50,22 @@ pub trait EventSource {
         Lost::default()
     }
 
-    /// Appends what has happened since, with a last tick for the started
-    /// interval.
-    fn finish(&mut self, events: &mut Vec<Event>) -> Result<(), Failure>;
+    /// Rows may come without names; those that are wanted are asked for with
+    /// [`EventSource::name`].
+    fn name_late(&mut self) {}
+
+    /// The name of a file, or of one below another (`lower`), of the interval whose tick came last,
+    /// if it was not told with its rows.
+    fn name(&self, _: FileId, _: FileType, _lower: bool) -> Option<Arc<FilePath>> {
+        None
+    }
+
+    /// What the kernel programs have cost, where that is measured.
+    fn measured(&mut self) -> Option<Measured> {
+        None
+    }
+
+    /// Appends what has happened since, with a last tick for the started interval. To be called
+    /// until there is no more.
+    fn finish(&mut self, events: &mut Vec<Event>) -> Result<Status, Failure>;
 }

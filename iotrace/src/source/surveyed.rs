@@ -63,8 +63,8 @@ impl EventSource for Surveyed {
         Ok(Status::More)
     }
 
-    fn finish(&mut self, events: &mut Vec<Event>) -> Result<(), Failure> {
+    fn finish(&mut self, events: &mut Vec<Event>) -> Result<Status, Failure> {
         self.tick(events);
-        Ok(())
+        Ok(Status::End)
     }
 }

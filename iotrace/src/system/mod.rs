@@ -12,5 +12,6 @@ pub mod processes;
 pub mod state;
 pub mod survey;
 mod text;
+pub mod usage;
 pub mod users;
 pub mod work;

@@ -6,10 +6,10 @@ use clap::Parser as _;
 use iotrace::{
     cli::{Cli, Command},
     commands::{
-        Header, View, churn::Churn, diagnose::Diagnose, events::Events, opens::Opens, procs::Procs,
-        top::Top,
+        End, Header, View, churn::Churn, diagnose::Diagnose, events::Events, opens::Opens,
+        procs::Procs, top::Top,
     },
-    event::{Event, Lost, Time},
+    event::{Event, Time},
     output::{Output, Screen},
     system::users::Users,
 };
@@ -81,7 +81,11 @@ fn show(mut view: impl View, events: &[Event]) -> Vec<u8> {
     for event in events {
         view.event(event.clone(), &mut out).expect("memory");
     }
-    let end = view.end(Time(u64::MAX), &Lost::default(), &mut out);
+    let last = End {
+        time: Time(u64::MAX),
+        ..End::default()
+    };
+    let end = view.end(&last, &mut out);
     end.expect("memory");
     out.into_bytes()
 }

@@ -27,6 +27,7 @@ mod losses_shown;
 mod maps;
 mod mix;
 mod names_lost;
+mod own_cost;
 mod own_process;
 mod paths;
 mod pid_namespace;
@@ -63,6 +64,7 @@ pub fn all() -> impl Iterator<Item = &'static Scenario> {
         usage::SCENARIOS,
         privileges::SCENARIOS,
         start_up::SCENARIOS,
+        own_cost::SCENARIOS,
         doctor::SCENARIOS,
         temp_files::SCENARIOS,
         service_opens::SCENARIOS,

@@ -34,7 +34,7 @@ pub const SCENARIOS: &[Scenario] = &[
 ];
 
 /// `iotrace top --json …` as root whose bounding set lets through only these.
-fn with_only(context: &Context, kept: &[Capability], args: &[&str]) -> Command {
+pub fn with_only(context: &Context, kept: &[Capability], args: &[&str]) -> Command {
     let mut command = context.iotrace("top", args);
     let dropped: Vec<Capability> = caps::all()
         .into_iter()

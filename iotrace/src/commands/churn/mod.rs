@@ -27,7 +27,7 @@ pub use fields::{CHURN_FIELDS, LIFE_FIELDS, TICK_FIELDS};
 use life::Ended;
 use rows::{LifeRow, PatternRow, TickRow};
 
-use super::{Header, View, write_end, write_header};
+use super::{End, Header, View, write_end, write_header};
 use crate::{
     event::{Event, FileType, Lost, Opened, Tick, Time},
     kernel::Way,
@@ -230,12 +230,12 @@ impl View for Churn {
         lost
     }
 
-    fn end(&mut self, time: Time, lost: &Lost, out: &mut Output) -> io::Result<()> {
+    fn end(&mut self, end: &End, out: &mut Output) -> io::Result<()> {
         let ended = self.lives.tick(None);
         self.show_lives(ended, out);
-        self.show_patterns(time, true, out);
+        self.show_patterns(end.time, true, out);
         if self.config.json {
-            write_end(time, lost, out);
+            write_end(end, out);
         }
         Ok(())
     }

@@ -74,7 +74,13 @@ pub struct DiagnoseArgs {
     #[arg(long, value_name = "FILE")]
     pub btf: Option<PathBuf>,
 
-    /// Tell on stderr how tracing was set up; twice: what the kernel programs log
+    /// Have the kernel measure its programs, which costs them some 20 ns a run, and tell at the end
+    /// how often and how long each ran
+    #[arg(long, conflicts_with_all = ["replay", "no_bpf"])]
+    pub stats: bool,
+
+    /// Tell on stderr how tracing was set up, and at the end what iotrace itself cost; twice: what the
+    /// kernel programs log, and each refresh
     #[arg(short, long, action = clap::ArgAction::Count)]
     pub verbose: u8,
 }
@@ -103,6 +109,7 @@ impl DiagnoseArgs {
             backend: self.backend,
             replay: self.replay.clone(),
             btf: self.btf.clone(),
+            stats: self.stats,
             verbose: self.verbose,
             ..TraceArgs::default()
         }

@@ -22,9 +22,9 @@ pub use fields::VERDICT_FIELDS;
 use evidence::Evidence;
 use picture::Picture;
 
-use super::{Header, View, write_end, write_header};
+use super::{End, Header, View, write_end, write_header};
 use crate::{
-    event::{Event, Lost, Time},
+    event::{Event, Lost},
     kernel::Way,
     output::{Output, Screen, ndjson, one_line, progress, tell},
 };
@@ -96,10 +96,10 @@ impl View for Diagnose {
         lost
     }
 
-    fn end(&mut self, time: Time, lost: &Lost, out: &mut Output) -> io::Result<()> {
+    fn end(&mut self, end: &End, out: &mut Output) -> io::Result<()> {
         self.evidence.finish();
         let picture = Picture::of(&self.evidence, &self.config.catalogue);
-        let mut verdict = verdict::judge(&picture, time);
+        let mut verdict = verdict::judge(&picture, end.time);
         if let Some((path, baseline)) = &mut self.config.baseline {
             verdict.evidence.extend(baseline.compare(&picture));
             // What was recorded is no further run.
@@ -117,7 +117,7 @@ impl View for Diagnose {
         }
         if self.config.json {
             ndjson::write(out.buffer(), "verdict", VERDICT_FIELDS, &verdict);
-            write_end(time, lost, out);
+            write_end(end, out);
         } else {
             text::render(&verdict, self.screen.size().0, out.buffer());
         }

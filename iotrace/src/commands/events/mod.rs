@@ -10,12 +10,12 @@ pub use args::{Config, EventsArgs};
 pub use fields::{CHANGE_FIELDS, EACH_FIELDS};
 
 use super::{
-    Header, View, opens, procs,
+    End, Header, View, opens, procs,
     system::{self, DeviceRow},
     top, write_end, write_header,
 };
 use crate::{
-    event::{Change, Counts, Device, Each, Event, Io, Lost, Open, Proc, System, Tick, Time, Work},
+    event::{Change, Counts, Device, Each, Event, Io, Open, Proc, System, Tick, Work},
     output::{Output, Screen, ndjson, table::Table, units},
 };
 use rows::{COLUMNS, Row};
@@ -190,9 +190,9 @@ impl View for Events {
         Ok(())
     }
 
-    fn end(&mut self, time: Time, lost: &Lost, out: &mut Output) -> io::Result<()> {
+    fn end(&mut self, end: &End, out: &mut Output) -> io::Result<()> {
         if self.config.json {
-            write_end(time, lost, out);
+            write_end(end, out);
         }
         Ok(())
     }

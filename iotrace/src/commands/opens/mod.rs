@@ -9,9 +9,9 @@ use std::io;
 pub use args::{Config, OpensArgs};
 pub use fields::{LOSS_FIELDS, OPEN_FIELDS};
 
-use super::{Header, View, write_end, write_header};
+use super::{End, Header, View, write_end, write_header};
 use crate::{
-    event::{Event, Lost, Open, Opened, Time},
+    event::{Event, Open, Opened, Time},
     output::{
         Output, Screen, ndjson,
         table::{Column, Table},
@@ -100,9 +100,9 @@ impl View for Opens {
         }
     }
 
-    fn end(&mut self, time: Time, lost: &Lost, out: &mut Output) -> io::Result<()> {
+    fn end(&mut self, end: &End, out: &mut Output) -> io::Result<()> {
         if self.config.json {
-            write_end(time, lost, out);
+            write_end(end, out);
         }
         Ok(())
     }

@@ -19,12 +19,12 @@ use fold::Fold;
 use headlines::headlines;
 
 use super::{
-    Header, View,
+    End, Header, View,
     system::{self, DeviceRow},
     top, write_end, write_header,
 };
 use crate::{
-    event::{Event, Io, Lost, System, Tick, Time, Usage, Work},
+    event::{Event, Io, System, Tick, Time, Usage, Work},
     output::{Output, Screen, ndjson, table::Table, units},
     system::users::Users,
 };
@@ -184,9 +184,9 @@ impl View for Procs {
         self.config.count.is_some_and(|count| self.ticks >= count)
     }
 
-    fn end(&mut self, time: Time, lost: &Lost, out: &mut Output) -> io::Result<()> {
+    fn end(&mut self, end: &End, out: &mut Output) -> io::Result<()> {
         if self.config.json {
-            write_end(time, lost, out);
+            write_end(end, out);
         }
         Ok(())
     }

@@ -1,7 +1,7 @@
 //! Sums up the events of one interval. Pure: no clock, no I/O.
 
 use std::{
-    cmp::Reverse,
+    cmp::{Ordering, Reverse},
     collections::{HashMap, HashSet},
     sync::Arc,
 };
@@ -13,6 +13,7 @@ use super::{
     rows::{Row, TickRow},
 };
 use crate::{
+    commands::Namer,
     event::{Counts, FileId, FilePath, Io, Thread, Tick, Time},
     filter::NameFilter,
 };
@@ -21,7 +22,14 @@ use crate::{
 pub struct Fold {
     by: Option<By>,
     names: NameFilter,
+    sort: Sort,
+    /// Most rows that are asked for.
+    limit: Option<usize>,
     rows: Vec<Row>,
+    /// The first rows are the best ones of those that were there when the others were dropped.
+    sifted: bool,
+    /// Rows that were dropped.
+    dropped: usize,
     /// Places in `rows`, when rows are summed.
     /// Lower layers apart: the same bytes, once more.
     places: HashMap<(Key, bool), usize>,
@@ -43,11 +51,15 @@ enum Key {
 
 impl Fold {
     /// An empty interval.
-    pub fn new(by: Option<By>, names: NameFilter) -> Self {
+    pub fn new(by: Option<By>, names: NameFilter, sort: Sort, limit: Option<usize>) -> Self {
         Self {
             by,
             names,
+            sort,
+            limit,
             rows: Vec::new(),
+            sifted: false,
+            dropped: 0,
             places: HashMap::new(),
             leaders: HashMap::new(),
             files: HashSet::new(),
@@ -63,7 +75,7 @@ impl Fold {
         }
         // Without a grouping each event is a row of its own.
         let Some(by) = self.by else {
-            self.rows.push(Row::of(io));
+            self.push(Row::of(io));
             return;
         };
         let key = match by {
@@ -119,16 +131,67 @@ impl Fold {
         self.rows.push(row);
     }
 
-    /// Ends the interval: its rows, in order, at most `limit` of them, and the
-    /// sums over all.
-    pub fn end(&mut self, tick: &Tick, sort: Sort, limit: Option<usize>) -> (Vec<Row>, TickRow) {
+    /// Adds a row that is complete. Of many only the best ones are kept: to collect all of them
+    /// first costs several times as much.
+    fn push(&mut self, row: Row) {
+        let limit = self.limit.unwrap_or(usize::MAX);
+        if self.sifted && compare(&row, &self.rows[limit - 1], self.sort).is_gt() {
+            self.dropped += 1;
+            return;
+        }
+        self.rows.push(row);
+        if self.rows.len() >= limit.saturating_mul(2).max(MANY) {
+            self.sift();
+        }
+    }
+
+    /// Whether it can do without names until the best rows are known.
+    pub fn names_late(&self) -> bool {
+        let filtered = self.names.path.is_some() || self.names.directory.is_some();
+        self.limit.is_some() && self.by != Some(By::Directory) && !filtered
+    }
+
+    /// Names the rows that will be shown.
+    pub fn name(&mut self, namer: &Namer<'_>) {
+        self.sift();
+        for row in &mut self.rows {
+            if let Some((file, file_type)) = row.file
+                && row.path.is_none()
+            {
+                row.path = namer(file, file_type, row.lower);
+            }
+        }
+    }
+
+    /// Drops all rows but the best ones.
+    fn sift(&mut self) {
+        if let Some(limit) = self.limit
+            && limit < self.rows.len()
+        {
+            let compare = |a: &Row, b: &Row| compare(a, b, self.sort);
+            self.rows.select_nth_unstable_by(limit - 1, compare);
+            self.dropped += self.rows.len() - limit;
+            self.rows.truncate(limit);
+            self.sifted = true;
+        }
+    }
+
+    /// Ends the interval: its rows, in order, as many as are asked for, and the sums over all.
+    pub fn end(&mut self, tick: &Tick) -> (Vec<Row>, TickRow) {
+        self.sift();
         let mut rows = std::mem::take(&mut self.rows);
+        self.sifted = false;
         self.places.clear();
         self.leaders.clear();
         self.files.clear();
         let filtered = std::mem::take(&mut self.filtered);
-        let all = rows.len();
-        order(&mut rows, sort, limit);
+        let all = rows.len() + std::mem::take(&mut self.dropped);
+        rows.sort_unstable_by(|a, b| {
+            let by_name = || (a.pid, a.tid, &a.path).cmp(&(b.pid, b.tid, &b.path));
+            by_counts(a, b, self.sort)
+                .then_with(by_name)
+                .then_with(|| compare(a, b, self.sort))
+        });
         stamp(&mut rows, tick.time);
         let summary = TickRow {
             time: tick.time,
@@ -154,9 +217,22 @@ fn rank(thread: &Thread) -> u32 {
     }
 }
 
-/// Sorts, and keeps the first `limit`. Ties are broken so that the same events
-/// give the same table.
-fn order(rows: &mut Vec<Row>, sort: Sort, limit: Option<usize>) {
+/// Rows that are collected before the best ones are looked for.
+const MANY: usize = 512;
+
+/// Which rows are the best. Ties are broken so that the same events give the same table, and without
+/// names, which are known of the best alone; those of directories are all that they have.
+fn compare(a: &Row, b: &Row, sort: Sort) -> Ordering {
+    by_counts(a, b, sort)
+        .then_with(|| (a.pid, a.tid, a.file, a.lower).cmp(&(b.pid, b.tid, b.file, b.lower)))
+        .then_with(|| match a.file {
+            Some(_) => Ordering::Equal,
+            None => a.path.cmp(&b.path),
+        })
+}
+
+/// The order that was asked for.
+fn by_counts(a: &Row, b: &Row, sort: Sort) -> Ordering {
     let key = |row: &Row| {
         let Counts {
             reads,
@@ -175,19 +251,7 @@ fn order(rows: &mut Vec<Row>, sort: Sort, limit: Option<usize>) {
         let faults = row.counts.map_reads.saturating_add(row.counts.map_writes);
         (first, row.counts.bytes(), row.counts.operations(), faults)
     };
-    let compare = |a: &Row, b: &Row| {
-        Reverse(key(a))
-            .cmp(&Reverse(key(b)))
-            .then_with(|| (a.pid, a.tid, &a.path).cmp(&(b.pid, b.tid, &b.path)))
-            .then_with(|| (a.file, a.lower).cmp(&(b.file, b.lower)))
-    };
-    if let Some(limit) = limit
-        && limit < rows.len()
-    {
-        rows.select_nth_unstable_by(limit, compare);
-        rows.truncate(limit);
-    }
-    rows.sort_unstable_by(compare);
+    Reverse(key(a)).cmp(&Reverse(key(b)))
 }
 
 fn stamp(rows: &mut [Row], time: Time) {

@@ -15,9 +15,9 @@ pub use rows::{Row, TickRow};
 
 use fold::Fold;
 
-use super::{Header, View, write_end, write_header};
+use super::{End, Header, Namer, View, write_end, write_header};
 use crate::{
-    event::{Counts, Event, Lost, Tick, Time},
+    event::{Counts, Event, Tick},
     output::{Output, Screen, ndjson, table::Table, units},
 };
 
@@ -33,8 +33,10 @@ pub struct Top {
 impl Top {
     /// Nothing seen yet.
     pub fn new(config: Config, screen: Screen) -> Self {
+        let limit = config.rows;
+        let limit = limit.or((!config.json).then_some(args::DEFAULT_ROWS));
         Self {
-            fold: Fold::new(config.by, config.names.clone()),
+            fold: Fold::new(config.by, config.names.clone(), config.sort, limit),
             config,
             screen,
             ticks: 0,
@@ -44,9 +46,7 @@ impl Top {
 
     fn tick(&mut self, tick: &Tick, out: &mut Output) -> io::Result<()> {
         self.ticks += 1;
-        let limit = self.config.rows;
-        let limit = limit.or((!self.config.json).then_some(args::DEFAULT_ROWS));
-        let (rows, tick) = self.fold.end(tick, self.config.sort, limit);
+        let (rows, tick) = self.fold.end(tick);
         self.total += tick.total;
         let buffer = out.buffer();
         if self.config.json {
@@ -87,6 +87,14 @@ impl View for Top {
         Ok(())
     }
 
+    fn names_late(&self) -> bool {
+        self.fold.names_late()
+    }
+
+    fn name(&mut self, namer: &Namer<'_>) {
+        self.fold.name(namer);
+    }
+
     fn event(&mut self, event: Event, out: &mut Output) -> io::Result<()> {
         match event {
             Event::Io(io) => self.fold.add(io),
@@ -100,9 +108,9 @@ impl View for Top {
         self.config.count.is_some_and(|count| self.ticks >= count)
     }
 
-    fn end(&mut self, time: Time, lost: &Lost, out: &mut Output) -> io::Result<()> {
+    fn end(&mut self, end: &End, out: &mut Output) -> io::Result<()> {
         if self.config.json {
-            write_end(time, lost, out);
+            write_end(end, out);
         }
         Ok(())
     }

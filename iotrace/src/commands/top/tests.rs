@@ -59,7 +59,7 @@ fn fold(
     limit: Option<usize>,
     names: NameFilter,
 ) -> (Vec<Row>, TickRow) {
-    let mut fold = Fold::new(by, names);
+    let mut fold = Fold::new(by, names, sort, limit);
     let mut total = Counts::default();
     for io in events() {
         total += io.counts;
@@ -69,7 +69,7 @@ fn fold(
         total,
         ..Tick::default()
     };
-    fold.end(&tick, sort, limit)
+    fold.end(&tick)
 }
 
 fn sums(rows: &[Row]) -> Counts {
@@ -126,11 +126,11 @@ fn sorting_is_by_what_was_asked_for() {
 
 #[test]
 fn order_does_not_overflow_where_differences_do_not_fit() {
-    let mut fold = Fold::new(None, NameFilter::default());
+    let mut fold = Fold::new(None, NameFilter::default(), Sort::All, Some(2));
     fold.add(io(1, 1, "/small", 1, 0));
     fold.add(io(1, 2, "/large", 5 << 40, 0));
     fold.add(io(1, 3, "/larger", 6 << 40, 0));
-    let (rows, _) = fold.end(&Tick::default(), Sort::All, Some(2));
+    let (rows, _) = fold.end(&Tick::default());
     let tids: Vec<_> = rows.iter().map(|row| row.tid).collect();
     assert_eq!(tids, [Some(3), Some(2)]);
 }
@@ -148,11 +148,65 @@ fn what_a_filter_leaves_out_is_not_in_the_sums() {
 
 #[test]
 fn an_interval_begins_empty() {
-    let mut fold = Fold::new(Some(By::File), NameFilter::default());
+    let mut fold = Fold::new(Some(By::File), NameFilter::default(), Sort::All, None);
     fold.add(io(1, 1, "/a", 1, 0));
-    assert_eq!(fold.end(&Tick::default(), Sort::All, None).0.len(), 1);
-    assert_eq!(fold.end(&Tick::default(), Sort::All, None).0.len(), 0);
+    assert_eq!(fold.end(&Tick::default()).0.len(), 1);
+    assert_eq!(fold.end(&Tick::default()).0.len(), 0);
     fold.add(io(1, 1, "/a", 1, 0));
-    let (rows, _) = fold.end(&Tick::default(), Sort::All, None);
+    let (rows, _) = fold.end(&Tick::default());
     assert_eq!(rows[0].counts.read_bytes, 1);
+}
+
+#[test]
+fn the_best_of_many_are_those_of_all() {
+    let numbers = |seed: u32| {
+        (0..5_000_u32).map(move |n| n.wrapping_mul(2_654_435_761).wrapping_add(seed) >> 20)
+    };
+    for limit in [1, 20, 700] {
+        let mut some = Fold::new(None, NameFilter::default(), Sort::All, Some(limit));
+        let mut all = Fold::new(None, NameFilter::default(), Sort::All, None);
+        // The second interval begins anew.
+        for seed in [1, 2] {
+            for (tid, bytes) in (1..).zip(numbers(seed)) {
+                some.add(io(1, tid, "/a", bytes.into(), 0));
+                all.add(io(1, tid, "/a", bytes.into(), 0));
+            }
+            let (best, tick) = some.end(&Tick::default());
+            let (mut rows, _) = all.end(&Tick::default());
+            assert_eq!(tick.rows, rows.len() as u64);
+            rows.truncate(limit);
+            assert_eq!(best, rows);
+        }
+    }
+}
+
+#[test]
+fn rows_can_be_named_when_the_best_are_known() {
+    let mut fold = Fold::new(None, NameFilter::default(), Sort::All, Some(1));
+    assert!(fold.names_late());
+    for (tid, bytes) in [(1, 5), (2, 7)] {
+        let mut io = io(1, tid, "/a", bytes, 0);
+        io.path = None;
+        fold.add(io);
+    }
+    let named = std::cell::Cell::new(0);
+    fold.name(&|file, _, _| {
+        named.set(named.get() + 1);
+        assert_eq!(file.ino, 2);
+        Some(Arc::new(FilePath::default()))
+    });
+    assert_eq!(named.get(), 1);
+    let (rows, tick) = fold.end(&Tick::default());
+    assert_eq!(tick.rows, 2);
+    assert!(rows[0].tid == Some(2) && rows[0].path.is_some());
+    // What is asked for by name needs all names.
+    let by_directory = Fold::new(
+        Some(By::Directory),
+        NameFilter::default(),
+        Sort::All,
+        Some(1),
+    );
+    assert!(!by_directory.names_late());
+    let all = Fold::new(None, NameFilter::default(), Sort::All, None);
+    assert!(!all.names_late());
 }

@@ -138,11 +138,11 @@ impl EventSource for Replay {
         lost
     }
 
-    fn finish(&mut self, _: &mut Vec<Event>) -> Result<(), Failure> {
+    fn finish(&mut self, _: &mut Vec<Event>) -> Result<Status, Failure> {
         if self.size.is_some() {
             progress("");
         }
-        Ok(())
+        Ok(Status::End)
     }
 }
 

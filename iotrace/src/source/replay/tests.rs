@@ -7,7 +7,7 @@ use tempfile::TempDir;
 use super::*;
 use crate::{
     commands::{
-        View as _,
+        End, View as _,
         events::{Config, Events},
     },
     event::{
@@ -70,8 +70,11 @@ fn recorded(events: &[Event]) -> String {
     for event in events {
         view.event(event.clone(), &mut out).expect("memory");
     }
-    view.end(Time(9), &Lost::default(), &mut out)
-        .expect("memory");
+    let end = End {
+        time: Time(9),
+        ..End::default()
+    };
+    view.end(&end, &mut out).expect("memory");
     String::from_utf8(out.into_bytes()).expect("UTF-8")
 }
 
