@@ -41,6 +41,9 @@ pub struct Args {
     /// busybox and Python
     #[arg(long)]
     programs: bool,
+    /// The same with other tracers: bpftrace, and filetop and opensnoop of libbpf-tools
+    #[arg(long, conflicts_with = "programs")]
+    peers: bool,
     #[command(flatten)]
     options: Options,
     /// The command and its arguments
@@ -104,6 +107,9 @@ pub fn run(args: &Args) -> Result<u8> {
     let mut system = System::prepare(args.arch, &args.kernel)?;
     if args.programs {
         system = system.with_programs()?;
+    }
+    if args.peers {
+        system = system.with_peers()?;
     }
     system.boot(&args.options, &args.command, "console", &mut |bytes| {
         stdout.write_all(bytes)?;
