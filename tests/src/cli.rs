@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Parser, Subcommand, ValueEnum};
 
+use crate::bench::Bench;
 use crate::work::Work;
 
 /// End-to-end scenarios of iotrace on the running kernel.
@@ -22,6 +23,12 @@ pub enum Command {
     Run(RunOptions),
     /// Let `top` and `opens` run under load for long, and watch what they use.
     Soak(SoakOptions),
+    /// Measure what tracing costs.
+    Bench {
+        /// Of what.
+        #[command(subcommand)]
+        bench: Bench,
+    },
     /// Print the name of every scenario and what it proves.
     List,
     /// Be a workload (this is how scenarios start what they trace).

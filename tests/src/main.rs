@@ -5,6 +5,7 @@
 //! workload, in a process of its own, because iotrace never shows itself and a
 //! scenario must not be mixed up with what it watches.
 
+mod bench;
 mod bpf;
 mod cli;
 mod counts;
@@ -24,6 +25,7 @@ fn main() -> ExitCode {
     let outcome = match cli::Cli::parse().command {
         cli::Command::Run(options) => run::run(&options),
         cli::Command::Soak(options) => soak::run(&options),
+        cli::Command::Bench { bench } => bench::run(&bench),
         cli::Command::List => run::list().map(|()| 0),
         cli::Command::Work { work } => work.run(),
     };

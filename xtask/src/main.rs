@@ -1,14 +1,17 @@
-//! What cargo alone can not do: the kernel objects, virtual machines, the whole test.
+//! What cargo alone can not do: the kernel objects, virtual machines, what tracing costs, the
+//! whole test.
 //!
 //! Called as `cargo xtask COMMAND` (an alias in `.cargo/config.toml`). Whatever is downloaded
 //! or built on the way lies below `target/`, and stderr says so.
 
 mod arch;
+mod bench;
 mod binaries;
 mod build_ebpf;
 mod check_ebpf;
 mod debian;
 mod manifest;
+mod marked;
 mod packages;
 mod process;
 mod test;
@@ -35,6 +38,8 @@ enum Command {
     CheckEbpf,
     /// Run a command as root on a Debian kernel in QEMU
     Vm(vm::Args),
+    /// Measure what tracing costs, beside other tracers, and write it to docs/performance.md
+    Bench(bench::Args),
     /// Run the whole test: format, lints, unit tests, kernel objects, live scenarios
     Test(test::Args),
 }
@@ -44,6 +49,7 @@ fn main() -> ExitCode {
         Command::BuildEbpf => build_ebpf::run().map(|()| 0),
         Command::CheckEbpf => check_ebpf::run().map(|()| 0),
         Command::Vm(args) => vm::run(&args),
+        Command::Bench(args) => bench::run(&args),
         Command::Test(args) => test::run(&args),
     };
     match outcome {

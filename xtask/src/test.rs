@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail};
 
 use crate::arch::Arch;
-use crate::{binaries, check_ebpf, packages, process, vm, workspace};
+use crate::{bench, binaries, check_ebpf, packages, process, vm, workspace};
 use tally::Tally;
 
 #[derive(clap::Args)]
@@ -30,7 +30,7 @@ pub struct Args {
     #[arg(long, conflicts_with = "only")]
     without_apps: bool,
     /// Run nothing but the virtual machines whose `KERNEL ARCHITECTURE BACKEND` contains this,
-    /// such as `6.12` or `x86_64 fentry` (may be repeated)
+    /// such as `6.12`, `x86_64 fentry`, or `cost` for the budgets (may be repeated)
     #[arg(long, value_name = "PART", conflicts_with = "quick")]
     only: Vec<String>,
 }
@@ -44,10 +44,16 @@ pub fn run(args: &Args) -> Result<u8> {
         steps = steps_here(args.without_apps);
     }
     if !args.quick {
-        steps.push((
-            "scenarios in virtual machines",
-            Box::new(|tally| matrix::run(args.all, &args.only, tally)),
-        ));
+        if matrix::has_any(args.all, &args.only) || !is_cost_wanted(&args.only) {
+            steps.push((
+                "scenarios in virtual machines",
+                Box::new(|tally| matrix::run(args.all, &args.only, tally)),
+            ));
+        }
+        if is_cost_wanted(&args.only) {
+            // Last and alone: what it emulates is as exact beside others, but slower.
+            steps.push(("cost", Box::new(|_| bench::check(COST_ON))));
+        }
     }
 
     let mut tally = Tally::default();
@@ -70,6 +76,15 @@ pub fn run(args: &Args) -> Result<u8> {
     eprintln!("xtask: summary\n  {}", summary.join("\n  "));
     println!("{tally}");
     Ok(u8::from(failed))
+}
+
+/// The kernel whose budgets are checked.
+const COST_ON: &str = "6.12";
+
+/// Whether `--only` leaves the budgets in.
+fn is_cost_wanted(only: &[String]) -> bool {
+    let name = format!("{COST_ON} {} cost", Arch::HOST);
+    only.is_empty() || only.iter().any(|part| name.contains(part))
 }
 
 /// What needs this machine alone.
@@ -151,5 +166,19 @@ fn pass_on(mut from: impl Read) -> Result<String> {
         let mut stdout = std::io::stdout();
         stdout.write_all(&buffer[..length])?;
         stdout.flush()?;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_budgets_can_be_chosen_and_left_out() {
+        let wanted = |part: &str| is_cost_wanted(&[part.to_owned()]);
+        assert!(is_cost_wanted(&[]) && wanted("cost") && wanted("6.12"));
+        assert!(!wanted("5.10") && !wanted("fentry"));
+        assert!(!matrix::has_any(false, &["cost".to_owned()]));
+        assert!(matrix::has_any(false, &["5.10".to_owned()]) && matrix::has_any(false, &[]));
     }
 }

@@ -26,6 +26,8 @@ pub use qemu::{Sink, ensure as ensure_qemu};
 const TIMEOUT: u64 = 900;
 const CPUS: u32 = 2;
 const MEMORY: u32 = 1024;
+/// A million counters need their space.
+const COUNTING_MEMORY: u32 = 3072;
 
 #[derive(clap::Args)]
 pub struct Args {
@@ -39,6 +41,9 @@ pub struct Args {
     /// busybox and Python
     #[arg(long)]
     programs: bool,
+    /// The same with other tracers: bpftrace, and filetop and opensnoop of libbpf-tools
+    #[arg(long, conflicts_with = "programs")]
+    peers: bool,
     #[command(flatten)]
     options: Options,
     /// The command and its arguments
@@ -103,6 +108,9 @@ pub fn run(args: &Args) -> Result<u8> {
     if args.programs {
         system = system.with_programs()?;
     }
+    if args.peers {
+        system = system.with_peers()?;
+    }
     system.boot(&args.options, &args.command, "console", &mut |bytes| {
         stdout.write_all(bytes)?;
         stdout.flush()
@@ -142,6 +150,34 @@ impl System {
             programs: Some(Programs::prepare(self.arch)?),
             ..self
         })
+    }
+
+    /// The same on a small Debian with other tracers.
+    pub fn with_peers(self) -> Result<Self> {
+        Ok(Self {
+            programs: Some(Programs::peers(self.arch)?),
+            ..self
+        })
+    }
+
+    /// Like [`run`](Self::run), on one processor whose clock ticks once per instruction.
+    pub fn count(
+        &self,
+        command: &[String],
+        timeout: Duration,
+        log: &str,
+        sink: &mut Sink<'_>,
+    ) -> Result<u8> {
+        let options = Options {
+            cpus: 1,
+            memory: COUNTING_MEMORY,
+            timeout: timeout.as_secs(),
+            icount: true,
+            append: String::new(),
+            files: Vec::new(),
+        };
+        let command: Vec<_> = command.iter().map(OsString::from).collect();
+        self.boot(&options, &command, log, sink)
     }
 
     /// Runs `command` in a machine of its own, with the output going to `sink` and the console to

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, ensure};
 
-use self::usage::Usage;
+pub use self::usage::Usage;
 use crate::cli::SoakOptions;
 use crate::counts::Counts;
 use crate::harness::{Context, OpenCounts, Sink, TopCounts, Tracer, Workload, plain};

@@ -10,11 +10,14 @@ use anyhow::{Context as _, Result, ensure};
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Usage {
     name: &'static str,
-    resident_kib: u64,
+    /// Memory.
+    pub resident_kib: u64,
+    /// The most that this ever was.
+    pub most_resident_kib: u64,
     threads: u64,
     fds: u64,
     /// Of BPF maps that the process holds.
-    maps_kib: u64,
+    pub maps_kib: u64,
 }
 
 impl Usage {
@@ -29,6 +32,7 @@ impl Usage {
         let mut usage = Self {
             name,
             resident_kib: number("VmRSS:")?,
+            most_resident_kib: number("VmHWM:")?,
             threads: number("Threads:")?,
             fds: 0,
             maps_kib: 0,
@@ -95,6 +99,7 @@ mod tests {
         let usage = |resident_kib, fds, threads, maps_kib| Usage {
             name: "top",
             resident_kib,
+            most_resident_kib: resident_kib,
             threads,
             fds,
             maps_kib,

@@ -34,12 +34,23 @@ struct Done {
     judgement: Result<()>,
 }
 
+/// Whether there is a cell whose name contains one of `only`.
+pub fn has_any(all_scenarios: bool, only: &[String]) -> bool {
+    cells(all_scenarios)
+        .iter()
+        .any(|cell| is_wanted(cell, only))
+}
+
+fn is_wanted(cell: &Cell, only: &[String]) -> bool {
+    only.is_empty() || only.iter().any(|part| cell.to_string().contains(part))
+}
+
 /// Runs the cells whose names contain one of `only`, or all, and adds to `tally`; an error when one
 /// of them is not as it must be. A complete run goes into the table of results.
 pub fn run(all_scenarios: bool, only: &[String], tally: &mut Tally) -> Result<()> {
     let mut cells = cells(all_scenarios);
     let in_all = cells.len();
-    cells.retain(|cell| only.is_empty() || only.iter().any(|part| cell.to_string().contains(part)));
+    cells.retain(|cell| is_wanted(cell, only));
     if cells.is_empty() {
         bail!("no part of the matrix has any of {only:?} in its name");
     }

@@ -3,19 +3,16 @@
 //! It says nothing of times, so that a run with the same outcome leaves the file as it is.
 
 use std::fmt::Write;
-use std::fs;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 
 use super::accuracy::Accuracy;
 use super::cells::Cell;
 use super::tally::Tally;
-use crate::process::write;
-use crate::workspace;
+use crate::marked;
 
 const FILE: &str = "docs/kernels.md";
-const BEGIN: &str = "<!-- written by `cargo xtask test` from here -->\n";
-const END: &str = "<!-- to here -->\n";
+const COMMAND: &str = "cargo xtask test";
 
 /// What a virtual machine told about its scenarios.
 #[derive(Clone, Debug)]
@@ -37,22 +34,13 @@ pub fn save(results: &[CellResult]) -> Result<()> {
 
 /// Puts a table between the two markers of a file.
 pub fn write_table(file: &str, table: &str) -> Result<()> {
-    let path = workspace::root().join(file);
-    let old = fs::read_to_string(&path).with_context(|| format!("cannot read {file}"))?;
-    let new = replace(&old, table)
-        .with_context(|| format!("{file} has not the two markers of the table"))?;
-    if new != old {
-        eprintln!("xtask: writing the results to {file}");
-        write(&path, new)?;
-    }
-    Ok(())
+    marked::put(file, COMMAND, table)
 }
 
 /// The text with another table; nothing when it has not the markers.
+#[cfg(test)]
 pub fn replace(text: &str, table: &str) -> Option<String> {
-    let (before, rest) = text.split_once(BEGIN)?;
-    let (_, after) = rest.split_once(END)?;
-    Some(format!("{before}{BEGIN}\n{table}\n{END}{after}"))
+    marked::replace(text, COMMAND, table)
 }
 
 fn render(results: &[CellResult]) -> String {
@@ -162,16 +150,17 @@ mod tests {
 
     #[test]
     fn what_stands_around_the_table_stays() {
-        let text = format!("before\n{BEGIN}old\n{END}after\n");
-        let new = replace(&text, "new\n").expect("both markers are there");
-        assert_eq!(new, format!("before\n{BEGIN}\nnew\n\n{END}after\n"));
+        let text = "before\n<!-- written by `cargo xtask test` from here -->\nold\n<!-- to here -->\nafter\n";
+        let new = replace(text, "new\n").expect("both markers are there");
+        assert!(new.starts_with("before\n") && new.ends_with("after\n"));
+        assert!(new.contains("\nnew\n") && !new.contains("old"));
         assert_eq!(replace(&new, "new\n").as_ref(), Some(&new));
         assert_eq!(replace("no markers", ""), None);
     }
 
     #[test]
     fn the_file_has_the_markers() -> Result<()> {
-        let text = fs::read_to_string(workspace::root().join(FILE))?;
+        let text = std::fs::read_to_string(crate::workspace::root().join(FILE))?;
         assert!(replace(&text, "").is_some());
         Ok(())
     }

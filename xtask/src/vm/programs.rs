@@ -1,4 +1,5 @@
-//! A small Debian with the programs that the scenarios `apps_*` trace, as a disk to run on.
+//! A small Debian with the programs that the scenarios `apps_*` trace, or with other tracers, as a
+//! disk to run on.
 //!
 //! Its packages are only unpacked, so nothing of them is set up; those programs need no more. The
 //! disk is the guest's root file system (`tests/vm/init` goes over to it): the cloud kernels have
@@ -39,8 +40,36 @@ const PACKAGES: [&str; 18] = [
     "util-linux",
 ];
 
+/// What iotrace is measured beside.
+const PEERS: [&str; 4] = ["bpftrace", "coreutils", "dash", "libbpf-tools"];
+
 /// Space for all of it; the file has holes.
 const DISK_BYTES: u64 = 2 << 30;
+
+/// Which programs there are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Set {
+    Apps,
+    Peers,
+}
+
+impl Set {
+    /// What its files are called.
+    fn name(self) -> &'static str {
+        match self {
+            Self::Apps => "programs",
+            Self::Peers => "peers",
+        }
+    }
+
+    /// Their packages, as far as the names are the same everywhere.
+    fn packages(self) -> &'static [&'static str] {
+        match self {
+            Self::Apps => &PACKAGES,
+            Self::Peers => &PEERS,
+        }
+    }
+}
 
 /// The unpacked packages of an architecture.
 pub struct Programs {
@@ -49,22 +78,33 @@ pub struct Programs {
 }
 
 impl Programs {
-    /// Finds them, or fetches them from the host's own suite: our binaries fit its libraries.
+    /// Those that the scenarios trace.
     pub fn prepare(arch: Arch) -> Result<Self> {
+        Self::find(arch, Set::Apps)
+    }
+
+    /// Other tracers.
+    pub fn peers(arch: Arch) -> Result<Self> {
+        Self::find(arch, Set::Peers)
+    }
+
+    /// Finds them, or fetches them from the host's own suite: our binaries fit its libraries.
+    fn find(arch: Arch, set: Set) -> Result<Self> {
         let cache = super::cache(arch);
+        let name = set.name();
         let programs = Self {
-            tree: cache.join("programs"),
-            disk: cache.join("programs.ext4"),
+            tree: cache.join(name),
+            disk: cache.join(format!("{name}.ext4")),
         };
         // What an older list asked for is not enough.
-        let list = cache.join("programs.list");
-        let wanted = PACKAGES.join("\n");
+        let list = cache.join(format!("{name}.list"));
+        let wanted = set.packages().join("\n");
         let is_same = fs::read_to_string(&list).is_ok_and(|found| found == wanted);
         if !is_same || !programs.tree.is_dir() {
             for old in [&programs.tree, &programs.tree.with_extension("unpacked")] {
                 let _ = fs::remove_dir_all(old);
             }
-            fetch(arch, &programs.tree)?;
+            fetch(arch, set, &programs.tree)?;
             fs::write(&list, wanted).with_context(|| display(&list).to_string())?;
             // Of an older tree.
             let _ = fs::remove_file(&programs.disk);
@@ -87,6 +127,19 @@ impl Programs {
             }
         }
         Ok(&self.tree)
+    }
+
+    /// The words that start one of the tracers on this machine.
+    pub fn command(&self, name: &str) -> Result<Vec<String>> {
+        let missing = self.tree.join("missing-libraries");
+        fresh_dir(&missing)?;
+        let program = self.tree.join("usr/sbin").join(name);
+        self.link_missing(&program, &missing)?;
+        Ok(vec![
+            "env".to_owned(),
+            format!("LD_LIBRARY_PATH={}", missing.display()),
+            program.display().to_string(),
+        ])
     }
 
     /// Those that `program` needs, and those that they need.
@@ -138,14 +191,21 @@ impl Programs {
     }
 }
 
-fn fetch(arch: Arch, tree: &Path) -> Result<()> {
+fn fetch(arch: Arch, set: Set, tree: &Path) -> Result<()> {
     let archive = debian::Archive::host(arch)?;
-    let postgres = archive.newest("postgresql-", |package| {
-        let version = package.name.strip_prefix("postgresql-");
-        version.is_some_and(|version| version.parse::<u32>().is_ok())
-    })?;
-    let mut names = PACKAGES.to_vec();
-    names.extend([&*postgres.name, super::qemu::model(arch).package]);
+    let mut names: Vec<_> = set
+        .packages()
+        .iter()
+        .map(|name| (*name).to_owned())
+        .collect();
+    if set == Set::Apps {
+        let postgres = archive.newest("postgresql-", |package| {
+            let version = package.name.strip_prefix("postgresql-");
+            version.is_some_and(|version| version.parse::<u32>().is_ok())
+        })?;
+        names.extend([postgres.name, super::qemu::model(arch).package.to_owned()]);
+    }
+    let names: Vec<_> = names.iter().map(String::as_str).collect();
     let packages = archive.with_dependencies(&names)?;
     let unpacked = tree.with_extension("unpacked");
     if !unpacked.is_dir() {

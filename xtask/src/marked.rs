@@ -1,0 +1,50 @@
+//! Parts of documents that commands write: they stand between two markers.
+
+use std::fs;
+
+use anyhow::{Context, Result};
+
+use crate::process::write;
+use crate::workspace;
+
+const END: &str = "<!-- to here -->\n";
+
+fn begin(command: &str) -> String {
+    format!("<!-- written by `{command}` from here -->\n")
+}
+
+/// Puts what `command` found between its two markers in a file.
+pub fn put(file: &str, command: &str, content: &str) -> Result<()> {
+    let path = workspace::root().join(file);
+    let old = fs::read_to_string(&path).with_context(|| format!("cannot read {file}"))?;
+    let new = replace(&old, command, content)
+        .with_context(|| format!("{file} has not the two markers of `{command}`"))?;
+    if new != old {
+        eprintln!("xtask: writing the results to {file}");
+        write(&path, new)?;
+    }
+    Ok(())
+}
+
+/// The text with other content; nothing when it has not the markers.
+pub fn replace(text: &str, command: &str, content: &str) -> Option<String> {
+    let begin = begin(command);
+    let (before, rest) = text.split_once(&begin)?;
+    let (_, after) = rest.split_once(END)?;
+    Some(format!("{before}{begin}\n{content}\n{END}{after}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_commands_own_part_is_replaced() {
+        let (one, two) = (begin("x"), begin("x --more"));
+        let text = format!("a\n{one}old\n{END}b\n{two}old\n{END}c\n");
+        let new = format!("a\n{one}old\n{END}b\n{two}\nnew\n\n{END}c\n");
+        assert_eq!(replace(&text, "x --more", "new\n"), Some(new));
+        assert_eq!(replace(&text, "y", "new"), None);
+        assert_eq!(replace(&one, "x", "new"), None);
+    }
+}
