@@ -157,14 +157,14 @@ mod tests {
         let program = ProgramCost {
             program: "one".to_owned(),
             runs: 4,
-            run_ns: 1_000,
+            run_ns: 1_000_000_000,
         };
         let measured = Measured {
-            time: Duration::from_micros(10),
+            time: Duration::from_secs(4),
             programs: Vec::new(),
         };
-        assert_eq!(measured.share(&program), Some(0.1));
-        assert_eq!(program.ns_per_run(), Some(250));
+        assert_eq!(measured.share(&program), Some(0.25));
+        assert_eq!(program.ns_per_run(), Some(250_000_000));
         assert_eq!(ProgramCost::default().ns_per_run(), None);
     }
 
