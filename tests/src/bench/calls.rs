@@ -57,6 +57,7 @@ pub fn run(options: &Options) -> Result<()> {
     let mut specs = specs(common);
     let left_out = |name: &str| options.without.iter().any(|begin| name.starts_with(begin));
     specs.retain(|spec| !left_out(&spec.name));
+    workloads::warm_up(&place, &workloads::all())?;
     rounds(options.rounds, &specs, |spec, round| {
         measure(common, spec, &place, &workloads::all(), options.part, round)
     })

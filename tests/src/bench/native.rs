@@ -90,6 +90,7 @@ fn ratios(options: &Options) -> Result<()> {
     let wanted = ["pread", "open+close", "getppid"];
     let mut workloads = workloads::all().to_vec();
     workloads.retain(|workload| wanted.contains(&workload.name));
+    workloads::warm_up(&place, &workloads)?;
     calls::rounds(options.rounds, &specs, |spec, round| {
         calls::measure(common, spec, &place, &workloads, 1, round)
     })

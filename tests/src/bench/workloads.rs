@@ -119,6 +119,28 @@ pub fn all() -> [Workload; 8] {
 /// How often each is repeated; the median counts, because a timer may have come in between.
 const BATCHES: usize = 3;
 
+/// Makes all calls before any counts, so that the first tracer does not pay for what is done only
+/// once in a boot or in a process.
+pub fn warm_up(place: &Place, workloads: &[Workload]) -> Result<()> {
+    // Once a process has had a second thread, each call of libc that can be cancelled has some
+    // 45 instructions more.
+    std::thread::spawn(|| ())
+        .join()
+        .ok()
+        .context("a thread panicked")?;
+    let warm = |workload: &Workload| {
+        let calls = if workload.once {
+            place.many.len() as u32
+        } else {
+            workload.calls / 2
+        };
+        (workload.run)(place, calls)
+            .map(drop)
+            .with_context(|| workload.name)
+    };
+    workloads.iter().try_for_each(warm)
+}
+
 impl Workload {
     /// Nanoseconds per call, `part` times fewer of them than usual.
     pub fn measure(&self, place: &Place, tracer: &Tracer, part: u32) -> Result<f64> {
