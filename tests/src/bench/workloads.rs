@@ -247,11 +247,17 @@ fn getppid(_: &Place, calls: u32) -> Result<Duration> {
 }
 
 fn open(place: &Place, calls: u32) -> Result<Duration> {
-    timed(calls, |_| Ok(drop(File::open(&place.path)?)))
+    timed(calls, |_| {
+        File::open(&place.path)?;
+        Ok(())
+    })
 }
 
 fn open_long(place: &Place, calls: u32) -> Result<Duration> {
-    timed(calls, |_| Ok(drop(File::open(&place.long_path)?)))
+    timed(calls, |_| {
+        File::open(&place.long_path)?;
+        Ok(())
+    })
 }
 
 fn create(place: &Place, calls: u32) -> Result<Duration> {
