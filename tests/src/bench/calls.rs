@@ -6,9 +6,10 @@ use std::time::Duration;
 use anyhow::Result;
 
 use super::Common;
+use super::place::Place;
 use super::record::Record;
 use super::tracers::Spec;
-use super::workloads::{self, Place, Workload};
+use super::workloads::{self, Workload};
 
 /// Options of `bench calls`.
 #[derive(Debug, clap::Args)]

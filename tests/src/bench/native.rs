@@ -13,10 +13,11 @@ use super::Common;
 use super::calls;
 use super::cpu;
 use super::files::{Files, MOST_FILES};
+use super::place::Place;
 use super::record::Record;
 use super::refresh::Refresh;
 use super::tracers::{Spec, Tracer};
-use super::workloads::{self, Place};
+use super::workloads;
 use crate::soak::Usage;
 
 /// Options of `bench native`.
