@@ -152,9 +152,10 @@ impl System {
         })
     }
 
-    /// The same on a small Debian with other tracers.
+    /// The same on a small Debian with other tracers, without what only the scenarios need.
     pub fn with_peers(self) -> Result<Self> {
         Ok(Self {
+            modules: self.kernel.fewest_modules()?,
             programs: Some(Programs::peers(self.arch)?),
             ..self
         })

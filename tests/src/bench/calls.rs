@@ -1,11 +1,15 @@
 //! What each kind of call costs with each tracer: several rounds, and in each another one first.
 
+use std::thread::sleep;
+use std::time::Duration;
+
 use anyhow::Result;
 
 use super::Common;
+use super::place::Place;
 use super::record::Record;
 use super::tracers::Spec;
-use super::workloads::{self, Place, Workload};
+use super::workloads::{self, Workload};
 
 /// Options of `bench calls`.
 #[derive(Debug, clap::Args)]
@@ -23,6 +27,8 @@ pub struct Options {
     without: Vec<String>,
 }
 
+/// What a system does after its start. Where the clock counts instructions, waiting is free.
+const SETTLE: Duration = Duration::from_secs(10);
 const MANY: u32 = 10_000;
 
 /// Which file each read was of, and how much.
@@ -57,6 +63,8 @@ pub fn run(options: &Options) -> Result<()> {
     let mut specs = specs(common);
     let left_out = |name: &str| options.without.iter().any(|begin| name.starts_with(begin));
     specs.retain(|spec| !left_out(&spec.name));
+    workloads::warm_up(&place, &workloads::all())?;
+    sleep(SETTLE);
     rounds(options.rounds, &specs, |spec, round| {
         measure(common, spec, &place, &workloads::all(), options.part, round)
     })

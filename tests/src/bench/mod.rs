@@ -8,6 +8,7 @@ mod crowd;
 mod files;
 mod floor;
 mod native;
+mod place;
 mod record;
 mod refresh;
 mod scale;

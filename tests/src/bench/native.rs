@@ -13,10 +13,11 @@ use super::Common;
 use super::calls;
 use super::cpu;
 use super::files::{Files, MOST_FILES};
+use super::place::Place;
 use super::record::Record;
 use super::refresh::Refresh;
 use super::tracers::{Spec, Tracer};
-use super::workloads::{self, Place};
+use super::workloads;
 use crate::soak::Usage;
 
 /// Options of `bench native`.
@@ -90,6 +91,7 @@ fn ratios(options: &Options) -> Result<()> {
     let wanted = ["pread", "open+close", "getppid"];
     let mut workloads = workloads::all().to_vec();
     workloads.retain(|workload| wanted.contains(&workload.name));
+    workloads::warm_up(&place, &workloads)?;
     calls::rounds(options.rounds, &specs, |spec, round| {
         calls::measure(common, spec, &place, &workloads, 1, round)
     })

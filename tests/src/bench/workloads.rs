@@ -1,11 +1,10 @@
 //! The calls that are measured.
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File};
 use std::hint::black_box;
 use std::io::Write as _;
 use std::os::fd::AsRawFd as _;
 use std::os::unix::fs::FileExt as _;
-use std::path::PathBuf;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
@@ -13,67 +12,13 @@ use anyhow::{Context as _, Result, ensure};
 use io_uring::{IoUring, opcode, types::Fd};
 
 use super::crowd;
+use super::place::{BLOCK, Place};
 use super::tracers::Tracer;
 
 /// After that whoever shows what happens has shown it.
 const SHOWN: Duration = Duration::from_millis(300);
-/// Bytes of the file that single calls go to.
-const SIZE: u64 = 1 << 20;
-const BLOCK: usize = 4096;
-/// 60 bytes, as names of generated files have.
-const LONG: &str = "iotrace-bench-0123456789abcdef-0123456789abcdef-01234567.dat";
 /// Those that read the many files.
 const THREADS: usize = 16;
-
-/// What the workloads work on; all of it goes at the end.
-pub struct Place {
-    file: File,
-    path: PathBuf,
-    /// The same by a longer one.
-    long_path: PathBuf,
-    many: Vec<File>,
-    /// Of what the process makes and removes.
-    dir: tempfile::TempDir,
-}
-
-impl Place {
-    /// One file in `dir`, as many as asked for in `memory`, all of them cached.
-    pub fn new(dir: &std::path::Path, memory: &std::path::Path, many: usize) -> Result<Self> {
-        crowd::allow_files(many)?;
-        // Whoever prints paths has less to do for a short one.
-        let free = (0..10).find_map(|number| {
-            let path = dir.join(format!("x{number}"));
-            let mut options = OpenOptions::new();
-            let options = options.read(true).write(true).create_new(true);
-            Some((options.open(&path).ok()?, path))
-        });
-        let (mut file, path) = free.with_context(|| format!("no room in {}", dir.display()))?;
-        file.write_all(&vec![b'x'; usize::try_from(SIZE)?])?;
-        let long_path = dir.join(LONG);
-        fs::hard_link(&path, &long_path)?;
-        let dir = tempfile::tempdir_in(memory)?;
-        let many = (0..many).map(|number| {
-            let mut file = File::create_new(dir.path().join(format!("{number:05}.dat")))?;
-            file.write_all(&[b'x'; BLOCK])?;
-            Ok(File::open(dir.path().join(format!("{number:05}.dat")))?)
-        });
-        Ok(Self {
-            file,
-            path,
-            long_path,
-            many: many.collect::<Result<_>>()?,
-            dir,
-        })
-    }
-}
-
-impl Drop for Place {
-    fn drop(&mut self) {
-        // Nobody can be told.
-        let _ = fs::remove_file(&self.path);
-        let _ = fs::remove_file(&self.long_path);
-    }
-}
 
 /// One kind of call.
 #[derive(Clone, Copy)]
@@ -118,6 +63,28 @@ pub fn all() -> [Workload; 8] {
 
 /// How often each is repeated; the median counts, because a timer may have come in between.
 const BATCHES: usize = 3;
+
+/// Makes all calls before any counts, so that the first tracer does not pay for what is done only
+/// once in a boot or in a process.
+pub fn warm_up(place: &Place, workloads: &[Workload]) -> Result<()> {
+    // Once a process has had a second thread, each call of libc that can be cancelled has some
+    // 45 instructions more.
+    std::thread::spawn(|| ())
+        .join()
+        .ok()
+        .context("a thread panicked")?;
+    let warm = |workload: &Workload| {
+        let calls = if workload.once {
+            place.many.len() as u32
+        } else {
+            workload.calls / 2
+        };
+        (workload.run)(place, calls)
+            .map(drop)
+            .with_context(|| workload.name)
+    };
+    workloads.iter().try_for_each(warm)
+}
 
 impl Workload {
     /// Nanoseconds per call, `part` times fewer of them than usual.
@@ -225,11 +192,17 @@ fn getppid(_: &Place, calls: u32) -> Result<Duration> {
 }
 
 fn open(place: &Place, calls: u32) -> Result<Duration> {
-    timed(calls, |_| Ok(drop(File::open(&place.path)?)))
+    timed(calls, |_| {
+        File::open(&place.path)?;
+        Ok(())
+    })
 }
 
 fn open_long(place: &Place, calls: u32) -> Result<Duration> {
-    timed(calls, |_| Ok(drop(File::open(&place.long_path)?)))
+    timed(calls, |_| {
+        File::open(&place.long_path)?;
+        Ok(())
+    })
 }
 
 fn create(place: &Place, calls: u32) -> Result<Duration> {
