@@ -18,8 +18,8 @@ pub enum Loss {
     FdGone = 4,
     /// A child of the followed command found no room in the set of processes.
     FollowFull = 5,
-    /// A call (kprobe backend) or AIO request (fentry, kprobe) found no room among those
-    /// that are under way, and was not counted or told.
+    /// The thread of a call (kprobe backend) found no room among those that are remembered, or an
+    /// AIO request (fentry, kprobe) none among those that are under way: not counted or told.
     CallsFull = 6,
     /// The return of a call was not seen, so it was not counted or told (kprobe
     /// backend only).

@@ -130,7 +130,7 @@ impl Walk {
             if at >= (PATH_CAP - NAME_CAP) as u32 {
                 return Ok(Some(path_flag::CUT));
             }
-            let mut words = Words::<ENTRY_WORDS>::new();
+            let mut words = Words::<WORDS>::new();
             let entry = Probe::members(&mut words, self.dentry, offset!(near.entry))?;
             if first {
                 self.is_deleted(file::is_unlinked(&entry, self.dentry)?);
@@ -158,6 +158,9 @@ impl Walk {
     }
 }
 
+/// Of an entry, with or without its short name.
+const WORDS: usize = if rounds::FOLDED { ENTRY_WORDS } else { 4 };
+
 /// Copies the name of an entry that stands in the entry itself, with its NUL, and tells the
 /// bytes; 0 if it does not stand there.
 ///
@@ -169,12 +172,13 @@ impl Walk {
 #[inline(always)]
 unsafe fn short_name(
     to: *mut u8,
-    entry: &Members<'_, Probe, ENTRY_WORDS>,
+    entry: &Members<'_, Probe, WORDS>,
     dentry: Ptr,
 ) -> Result<u32, Loss> {
     let short = offset!(dentry_short);
-    // What has no place is beyond all.
-    if offset!(near.entry_short) > 255 {
+    // What has no place is beyond all. Where the verifier goes along each round, there are too many ways
+    // here.
+    if !rounds::FOLDED || offset!(near.entry_short) > 255 {
         return Ok(0);
     }
     // SAFETY: members of dentry.
@@ -184,30 +188,29 @@ unsafe fn short_name(
             entry.get::<u64>(offset!(near.entry_hash_len), offset!(dentry_hash_len))?,
         )
     };
-    let len = (hash_len >> 32) as u32;
+    let len = hash_len >> 32;
     if name != dentry.wrapping_add(short as usize) || len as usize >= SHORT_NAME {
         return Ok(0);
     }
     // SAFETY: as above; the caller vouches for the room.
-    let last = unsafe {
+    let (name, last) = unsafe {
         let name: [u64; 4] = entry.get(offset!(near.entry_short), short)?;
         put_word::<0>(to, name[0]);
         put_word::<8>(to, name[1]);
         put_word::<16>(to, name[2]);
         put_word::<24>(to, name[3]);
-        if len >= 8 && has_nul(name[0])
-            || len >= 16 && has_nul(name[1])
-            || len >= 24 && has_nul(name[2])
-        {
-            return Ok(0);
-        }
-        word(to.add(len as usize & (SHORT_NAME - 8)))
+        (name, word(to.add(len as usize & (SHORT_NAME - 8))))
     };
     let shift = (len & 7) * 8;
-    if (last >> shift) & 0xff != 0 || has_nul(last | u64::MAX << shift) {
+    if len >= 8 && has_nul(name[0])
+        || len >= 16 && has_nul(name[1])
+        || len >= 24 && has_nul(name[2])
+        || has_nul(last | u64::MAX << shift)
+        || (last >> shift) & 0xff != 0
+    {
         return Ok(0);
     }
-    Ok(len + 1)
+    Ok(len as u32 + 1)
 }
 
 /// Whether one of the bytes is 0.

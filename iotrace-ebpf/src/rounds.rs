@@ -9,6 +9,9 @@ pub trait Rounds {
     fn round(&mut self, number: u32) -> bool;
 }
 
+/// Whether the verifier looks at a few rounds only.
+pub const FOLDED: bool = cfg!(feature = "bpf_loop");
+
 /// Goes round at most `most` times. The verifier goes along, all the way.
 #[cfg(not(feature = "bpf_loop"))]
 #[inline(always)]

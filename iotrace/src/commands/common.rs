@@ -54,9 +54,10 @@ pub struct TraceArgs {
     #[arg(long)]
     pub fail_on_loss: bool,
 
-    /// Calls under way that backend kprobe can remember
-    #[arg(long, value_name = "N", default_value_t = sizes::CALLS, value_parser = entries())]
-    pub map_calls: u32,
+    /// Threads whose calls backend kprobe can remember, each from its first call to its end [default:
+    /// 32768]; AIO requests, and operations with --cache, that can be under way [default: 8192]
+    #[arg(long, value_name = "N", value_parser = entries())]
+    pub map_calls: Option<u32>,
 
     /// Processes of a command that can be followed at a time
     #[arg(long, value_name = "N", default_value_t = sizes::PROCESSES, value_parser = entries())]
@@ -100,7 +101,7 @@ impl Default for TraceArgs {
             include_self: false,
             json: false,
             fail_on_loss: false,
-            map_calls: sizes::CALLS,
+            map_calls: None,
             map_processes: sizes::PROCESSES,
             backend: None,
             replay: None,

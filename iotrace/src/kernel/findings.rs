@@ -141,7 +141,7 @@ fn request(backend: Backend, what: What, btf: &Option<PathBuf>) -> Request {
         own: OwnTraffic::Excluded,
         all_files: false,
         rows: if what.is_counted() { sizes::ROWS } else { 1 },
-        calls: sizes::CALLS,
+        calls: None,
         followed: sizes::PROCESSES,
         ring_bytes: ring_kib * 1024,
         log: false,

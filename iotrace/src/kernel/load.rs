@@ -20,7 +20,7 @@ use super::{
     object, patch,
     plan::{self, Plan},
     reason::{Reason, describe},
-    request::{Backend, OwnTraffic, Request},
+    request::{Backend, OwnTraffic, Request, sizes},
     stats::Stats,
     system::System,
     ways::{self, Way},
@@ -191,6 +191,8 @@ fn load(object: &[u8], request: &Request, plan: &Plan) -> Result<Ebpf, Unavailab
     let kprobe = request
         .backend
         .is_none_or(|backend| backend == Backend::Kprobe);
+    let calls = request.calls.unwrap_or(sizes::CALLS);
+    let callers = request.calls.unwrap_or(sizes::CALLERS);
     let functions = request.backend != Some(Backend::Syscall);
     let constants = Constants {
         settings: plan.settings,
@@ -214,10 +216,10 @@ fn load(object: &[u8], request: &Request, plan: &Plan) -> Result<Ebpf, Unavailab
         .map_max_entries("EACH_BEGUN", unless(each, begun()))
         .map_max_entries("EACH_SCRATCH", unless(each, Hook::COUNTING as u32))
         .map_max_entries("CHANGE_SCRATCH", unless(changes, Hook::CHANGING as u32))
-        .map_max_entries("MARKS", unless(request.what.has_cache(), request.calls))
-        .map_max_entries("REQUESTS", unless(functions && counted, request.calls))
-        .map_max_entries("TRANSFERS", unless(kprobe && counted, request.calls))
-        .map_max_entries("OPENS", unless(kprobe && opens, request.calls))
+        .map_max_entries("MARKS", unless(request.what.has_cache(), calls))
+        .map_max_entries("REQUESTS", unless(functions && counted, calls))
+        .map_max_entries("TRANSFERS", unless(kprobe && counted, callers))
+        .map_max_entries("OPENS", unless(kprobe && opens, callers))
         .map_max_entries(
             "FOLLOWED",
             unless(request.follow, request.followed.saturating_add(1)),

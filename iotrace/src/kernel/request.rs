@@ -6,7 +6,9 @@ use std::path::PathBuf;
 pub mod sizes {
     /// Counter rows of an interval.
     pub const ROWS: u32 = 32_768;
-    /// Calls under way.
+    /// Threads that make calls.
+    pub const CALLERS: u32 = 32_768;
+    /// AIO requests under way, and operations whose use of the cache is of interest.
     pub const CALLS: u32 = 8_192;
     /// Followed processes.
     pub const PROCESSES: u32 = 8_192;
@@ -178,8 +180,8 @@ pub struct Request {
     pub all_files: bool,
     /// Rows that the counter maps hold.
     pub rows: u32,
-    /// Calls under way that can be remembered (backend kprobe).
-    pub calls: u32,
+    /// Threads (backend kprobe) and AIO requests that can be remembered; `None` for what is usual.
+    pub calls: Option<u32>,
     /// Processes that can be followed.
     pub followed: u32,
     /// Bytes of the ring buffer, a power of two of at least a page.
