@@ -92,7 +92,10 @@ async fn follow(
             next = source.next(&mut events) => status = next?,
         }
         if ended.is_some() || status == Status::End {
-            finish(source, &mut events, view, out, end)?;
+            let ticked = finish(source, &mut events, view, out, end)?;
+            if let Some(meter) = &mut meter {
+                meter.lap(ticked);
+            }
             break;
         }
         let mut ticked = show(source, &mut events, view, out, end)?;

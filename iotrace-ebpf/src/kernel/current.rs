@@ -91,14 +91,19 @@ impl Current {
     }
 
     /// The structure that a member points to. (Of what is not declared as a pointer to a structure
-    /// the verifier knows nothing: that is loaded, and probed.)
+    /// the verifier knows nothing: that is loaded, and probed.) NULL is ruled out for the verifier, where
+    /// types tell it that the pointer is one of RCU.
     ///
     /// # Safety
     /// There is such a pointer at this offset.
     #[inline(always)]
     pub unsafe fn follow(self, offset: u32) -> Result<Self, Loss> {
         // SAFETY: the caller vouches for it.
-        Ok(Self(unsafe { self.load(offset) }?))
+        let pointer: Ptr = unsafe { self.load(offset) }?;
+        if pointer.is_null() {
+            return Err(Loss::ReadFailed);
+        }
+        Ok(Self(pointer))
     }
 
     /// Its address.

@@ -120,7 +120,7 @@ fn try_backends(request: &Request) -> Result<Attached, Unavailable> {
         match try_object(object::LOOPS, request, &plan, own) {
             // Without a JIT: programs with callbacks are not interpreted (`fixup_call_args`,
             // kernel/bpf/verifier.c). Nothing tells it beforehand inside a container.
-            Err(error) => log::debug!("with bpf_loop: {error}"),
+            Err(error) => log::debug!("with bpf_loop: {error:?}"),
             attached => return attached,
         }
     }
@@ -232,7 +232,7 @@ fn load(object: &[u8], request: &Request, plan: &Plan) -> Result<Ebpf, Unavailab
 /// A loader that has not read the kernel's type information, which is only needed for CO-RE
 /// relocations, of which there are none. aya 0.14 has no other constructor than one that reads and
 /// parses all of it if it can be opened, which takes a third of the CPU time of a start: so it can
-/// not.
+/// not. No other thread may be opening files at that time.
 fn loader<'a>() -> EbpfLoader<'a> {
     let limit = getrlimit(Resource::RLIMIT_NOFILE).ok();
     let set = |soft, hard| setrlimit(Resource::RLIMIT_NOFILE, soft, hard);

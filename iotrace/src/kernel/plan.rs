@@ -1,7 +1,7 @@
 //! From what is wanted and what the kernel is like to the constants and
 //! programs to load.
 
-use std::{mem::offset_of, sync::OnceLock};
+use std::{mem::offset_of, path::Path, sync::OnceLock};
 
 use aya::Btf;
 use aya_obj::btf::{BtfType, Func, FuncLinkage};
@@ -51,8 +51,11 @@ pub fn plan(request: &Request) -> Result<Plan, Unavailable> {
     }
     let (layout, missing) = layout(&btf);
     let uring = uring_complete(&btf);
-    // All that the programs load through it.
-    let task_btf = btf.function(TASK_BTF_HELPER).is_some()
+    // The kernel knows its own types only then, whatever was given; and all that the programs load
+    // through it must be known.
+    let typed = Path::new(types::VMLINUX_BTF).exists();
+    let task_btf = typed
+        && btf.function(TASK_BTF_HELPER).is_some()
         && [layout.task_comm, layout.task_cred, layout.cred_uid]
             .iter()
             .all(|offset| *offset != ABSENT);

@@ -149,8 +149,8 @@ impl Live {
     fn begin(&mut self) -> Result<(), Failure> {
         if self.counting {
             self.counters.begin()?;
-            // What is told one by one must be in the sums too, or in neither. Else nobody need wait
-            // for it yet.
+            // What is told one by one should be in the sums too, or in neither: but for the moment that
+            // this takes. Else nobody need wait for it yet.
             if self.telling {
                 self.counters.settle()?;
             }
@@ -254,6 +254,8 @@ impl Live {
             survey.list();
         }
         if self.counting {
+            // Before: names that come while the programs change over are of the next tick.
+            self.names.tick();
             interval = self.counters.take()?;
             // Names of this interval's files are in the ring by now.
             self.drain_all(events);
@@ -316,7 +318,6 @@ impl Live {
         // bug; then it must show.
         let unbalanced = ended.seen != ended.interval.total;
         ended.tick.lost.add("unbalanced", u64::from(unbalanced));
-        self.names.tick();
         self.counters.reuse(ended.interval);
         events.append(&mut ended.rest);
         events.push(Event::Tick(ended.tick));
