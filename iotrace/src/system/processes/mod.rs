@@ -5,7 +5,11 @@ mod read;
 #[cfg(test)]
 mod tests;
 
-use std::{collections::HashMap, fs, io, sync::Arc};
+use std::{
+    collections::{HashMap, HashSet},
+    fs, io,
+    sync::Arc,
+};
 
 use nix::unistd::{SysconfVar, sysconf};
 
@@ -45,6 +49,10 @@ pub struct Processes {
     listing: Option<Listing>,
     /// When processes were listed last.
     since: u64,
+    /// Who was listed then and had ended before it was looked at.
+    unseen: HashSet<u32>,
+    /// When they were listed before that: who came later is new, too.
+    seen_since: u64,
     round: u64,
     tids: Vec<u32>,
 }
@@ -79,6 +87,8 @@ impl Processes {
             lost: 0,
             listing: None,
             since: u64::MAX,
+            unseen: HashSet::new(),
+            seen_since: u64::MAX,
             round: 0,
             tids: Vec::new(),
         };
@@ -101,7 +111,8 @@ impl Processes {
     pub fn exited(&mut self, exit: &Exit, clock: &Clock) {
         let tick_ns = self.teller.tick_ns;
         let id = (exit.pid, exit.process_start_ns / tick_ns);
-        let is_new = id.1 >= self.since;
+        let is_unseen = self.unseen.contains(&id.0) && id.1 >= self.seen_since;
+        let is_new = id.1 >= self.since || is_unseen;
         let is_room = self.ended < MOST_ENDED;
         self.ended += 1;
         self.lost += u64::from(!is_room);
@@ -165,10 +176,11 @@ impl Processes {
                 self.heard.insert((pid, life.start_ticks), life);
             }
         }
+        self.unseen.clear();
         for pid in pids {
             self.one(pid, ticks, clock, found);
         }
-        self.since = ticks;
+        self.seen_since = std::mem::replace(&mut self.since, ticks);
         self.tell_ends(found);
     }
 
@@ -184,7 +196,10 @@ impl Processes {
         }
         let stat = self.reader.process(pid, "stat").ok().and_then(Stat::parse);
         // It may have ended since it was listed, of which the next look tells.
-        let Some(stat) = stat else { return };
+        let Some(stat) = stat else {
+            self.unseen.insert(pid);
+            return;
+        };
         let Some(mut life) = self.life(pid, &stat, found) else {
             return;
         };

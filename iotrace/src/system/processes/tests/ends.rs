@@ -27,6 +27,23 @@ fn the_end_tells_what_was_done_last() {
 }
 
 #[test]
+fn who_ends_between_being_listed_and_being_looked_at_is_not_missed() {
+    let mut watched = Watched::new(&[]);
+    let now = || Clock::since_boot().0 / watched.processes.teller.tick_ns;
+    let come = Fake {
+        start_ticks: now(),
+        ..did(5)
+    };
+    // It is older than the list in which it stands.
+    while now() == come.start_ticks {}
+    watched.tree.write("proc/10/io", "");
+    assert_eq!(watched.told(), []);
+    watched.remove(10);
+    watched.exited(&exit(10, &come));
+    assert_eq!(watched.told(), [(10, usage(5), true)]);
+}
+
+#[test]
 fn who_comes_and_goes_between_two_looks_is_not_missed() {
     let mut watched = Watched::new(&[]);
     watched.exited(&exit(10, &new(5)));
