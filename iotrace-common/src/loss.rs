@@ -149,7 +149,10 @@ impl Hook {
 }
 
 /// Loss counters of one [`Hook`] on one CPU, indexed by [`Loss`].
-pub type Losses = [u64; Loss::ALL.len()];
+/// Sixteen, so that a mask bounds an index, which is what the verifier understands.
+pub type Losses = [u64; 16];
+
+const _: () = assert!(Loss::ALL.len() <= 16);
 
 impl Loss {
     /// All causes, in the order of their index.

@@ -8,7 +8,7 @@ use iotrace_common::{FileRecord, Hook, Loss, OpenRecord, RECORD_FILE, path_flag,
 
 use crate::{
     file::{Named, OpenFile, Place},
-    kernel::{path_bound, setting},
+    kernel::{self, path_bound, setting},
     maps::{EVENTS, FILE_SCRATCH, LOSSES, NAMED},
     path::{self, PathBuf},
 };
@@ -38,9 +38,11 @@ pub fn lost(hook: Hook, loss: Loss) {
 /// Counts several losses.
 #[inline(always)]
 pub fn lost_many(hook: Hook, loss: Loss, count: u64) {
+    // A cause that went through the stack is any number to the verifier, and to LLVM it is bound.
+    let cause = (u64::from(loss as u32) & kernel::immediate::<15>()) as usize;
     if let Some(losses) = LOSSES.get_ptr_mut(hook as u32) {
         // SAFETY: this CPU's element of this hook, which nothing else writes.
-        unsafe { (*losses)[loss as usize] += count };
+        unsafe { *losses.cast::<u64>().add(cause) += count };
     }
 }
 
