@@ -377,7 +377,7 @@ mod tests {
             own: OwnTraffic::Excluded,
             all_files: false,
             rows: 1,
-            calls: 1,
+            calls: Some(1),
             followed: 1,
             ring_bytes: 4096,
             log: false,

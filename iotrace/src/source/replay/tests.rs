@@ -42,7 +42,7 @@ fn request() -> Request {
         own: OwnTraffic::Excluded,
         all_files: true,
         rows: 1,
-        calls: 1,
+        calls: Some(1),
         followed: 1,
         ring_bytes: 4096,
         log: false,
