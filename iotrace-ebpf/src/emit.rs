@@ -8,7 +8,7 @@ use iotrace_common::{FileRecord, Hook, Loss, OpenRecord, RECORD_FILE, path_flag,
 
 use crate::{
     file::{Named, OpenFile, Place},
-    kernel::{self, path_bound, setting},
+    kernel::{self, Words, path_bound, setting},
     maps::{EVENTS, FILE_SCRATCH, LOSSES, NAMED},
     path::{self, PathBuf},
 };
@@ -18,6 +18,9 @@ use crate::{
 pub struct FileScratch {
     head: FileRecord,
     path: PathBuf,
+    /// What the name looks like. Here, because of the stack the verifier would keep each way in mind.
+    now: Named,
+    words: Words<3>,
     /// In use.
     busy: u32,
 }
@@ -61,16 +64,6 @@ pub fn lost_path(hook: Hook, flags: u32) {
 /// file begins, because only success is remembered.
 #[inline(always)]
 pub fn name(hook: Hook, file: &OpenFile, epoch: u32) -> Result<(), Loss> {
-    let inode = &file.inode;
-    let place = file.place()?;
-    let now = Named::now(&place, epoch)?;
-    // SAFETY: an element of an LRU map may be given to another key while it is
-    // read; the worst is that a name is said once more or a tick later.
-    if let Some(said) = unsafe { NAMED.get(&inode.id) }
-        && said.holds(&now)
-    {
-        return Ok(());
-    }
     let Some(record) = FILE_SCRATCH.get_ptr_mut(hook as u32) else {
         return Ok(());
     };
@@ -79,21 +72,43 @@ pub fn name(hook: Hook, file: &OpenFile, epoch: u32) -> Result<(), Loss> {
     let may_nest = matches!(hook, Hook::AioDone);
     // SAFETY: this CPU's buffer of this hook (maps.rs).
     unsafe {
-        if may_nest {
-            if (*record).busy != 0 {
-                return Err(Loss::NameGone);
-            }
-            (*record).busy = 1;
+        if !may_nest {
+            return name_by(hook, record, file, epoch);
         }
-        let told = tell(hook, record, file, place);
-        if may_nest {
-            (*record).busy = 0;
+        if (*record).busy != 0 {
+            return Err(Loss::NameGone);
         }
-        told?;
+        (*record).busy = 1;
+        let named = name_by(hook, record, file, epoch);
+        (*record).busy = 0;
+        named
     }
-    // A full LRU map makes room by itself; should it fail, the name is only
-    // said again.
-    let _ = NAMED.insert(&inode.id, &now, 0);
+}
+
+#[inline(always)]
+unsafe fn name_by(
+    hook: Hook,
+    record: *mut FileScratch,
+    file: &OpenFile,
+    epoch: u32,
+) -> Result<(), Loss> {
+    let inode = &file.inode;
+    // SAFETY: the caller vouches for the record. An element of an LRU map may be given to another
+    // key while it is read; the worst is that a name is said once more or a tick later.
+    unsafe {
+        let now = &mut *(&raw mut (*record).now);
+        let place = file.place()?;
+        now.look(&mut *(&raw mut (*record).words), &place, epoch)?;
+        if let Some(said) = NAMED.get(&inode.id)
+            && said.holds(now)
+        {
+            return Ok(());
+        }
+        tell(hook, record, file, place)?;
+        // A full LRU map makes room by itself; should it fail, the name is only
+        // said again.
+        let _ = NAMED.insert(&inode.id, now, 0);
+    }
     Ok(())
 }
 

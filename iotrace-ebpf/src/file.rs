@@ -217,23 +217,21 @@ pub struct Named {
 }
 
 impl Named {
-    /// What a name looks like now.
+    /// Takes down what a name looks like now.
     #[inline(always)]
-    pub fn now(place: &Place, epoch: u32) -> Result<Self, Loss> {
-        let mut words = Words::<3>::new();
+    pub fn look(&mut self, words: &mut Words<3>, place: &Place, epoch: u32) -> Result<(), Loss> {
         // SAFETY: members of dentry.
         unsafe {
-            let entry = Probe::members(&mut words, place.dentry, offset!(near.entry))?;
+            let entry = Probe::members(words, place.dentry, offset!(near.entry))?;
             let parent: Ptr = entry.get(offset!(near.entry_parent), offset!(dentry_parent))?;
-            Ok(Self {
-                mnt: place.mnt as u64,
-                dentry: place.dentry as u64,
-                hash_len: entry.get(offset!(near.entry_hash_len), offset!(dentry_hash_len))?,
-                parent_hash_len: Probe::load(parent, offset!(dentry_hash_len))?,
-                unlinked: u32::from(is_unlinked(&entry, place.dentry)?),
-                epoch,
-            })
+            self.mnt = place.mnt as u64;
+            self.dentry = place.dentry as u64;
+            self.hash_len = entry.get(offset!(near.entry_hash_len), offset!(dentry_hash_len))?;
+            self.parent_hash_len = Probe::load(parent, offset!(dentry_hash_len))?;
+            self.unlinked = u32::from(is_unlinked(&entry, place.dentry)?);
+            self.epoch = epoch;
         }
+        Ok(())
     }
 
     /// Whether `self`, said earlier, still tells what `now` would.

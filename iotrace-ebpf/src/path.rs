@@ -25,6 +25,9 @@ pub struct PathBuf {
     ended: u32,
     /// `path_flag::DELETED`, or 0.
     deleted: u32,
+    /// A part of the entry that is looked at. Of what is here the verifier keeps nothing in mind, unlike
+    /// of the stack.
+    entry: Words<WORDS>,
 }
 
 /// Appends the components from `place` to the root to `out`, after the `*len`
@@ -130,8 +133,8 @@ impl Walk {
             if at >= (PATH_CAP - NAME_CAP) as u32 {
                 return Ok(Some(path_flag::CUT));
             }
-            let mut words = Words::<WORDS>::new();
-            let entry = Probe::members(&mut words, self.dentry, offset!(near.entry))?;
+            let words = &mut *(&raw mut (*self.out).entry);
+            let entry = Probe::members(words, self.dentry, offset!(near.entry))?;
             if first {
                 self.is_deleted(file::is_unlinked(&entry, self.dentry)?);
             }
