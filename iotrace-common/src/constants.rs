@@ -22,6 +22,10 @@ pub struct Constants {
 /// The upper half of a placeholder: no address and no number of ours begins so.
 pub const WANTED: u32 = 0x1072_ace5;
 
+/// Number of the helper that stands for `bpf_rdonly_cast` ([`Settings::cast`]): the loader makes a call of
+/// a kernel function of it. No kernel has so many helpers.
+pub const CAST_HELPER: u32 = 0x0072_ace5;
+
 /// Where a value stands, of 32 bits as all of them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Constant {

@@ -15,7 +15,7 @@ mod near;
 mod record;
 mod settings;
 
-pub use constants::{Constant, Constants, WANTED};
+pub use constants::{CAST_HELPER, Constant, Constants, WANTED};
 pub use counter::{OpTotal, Row, RowKey, RowKind, Slot, Tick, Totals};
 pub use layout::{ABSENT, Feature, Layout, NameCall};
 pub use loss::{Hook, Loss, Losses};

@@ -47,6 +47,15 @@ pub struct Settings {
     pub settled: u32,
     /// The helper `bpf_task_pt_regs` exists (5.15), and that above.
     pub task_regs: u32,
+    /// Type id of the function `bpf_rdonly_cast` (6.2), which makes an address one to load from. 0 where
+    /// it may not be called.
+    pub cast: u32,
+    /// Type id of a structure that begins with an array of numbers of 64 bits.
+    pub cast_to: u32,
+    /// Where the last of them stands, in bytes.
+    pub cast_size: u32,
+    /// For the alignment.
+    pub unused: u32,
 }
 
 /// Size of the table that maps a syscall number to a [`Syscall`]; a power of
@@ -141,4 +150,4 @@ impl Syscall {
 
 pod!(Settings);
 
-const _: () = assert!(size_of::<Settings>() == 72);
+const _: () = assert!(size_of::<Settings>() == 88);

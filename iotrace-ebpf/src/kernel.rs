@@ -8,7 +8,7 @@ mod current;
 mod read;
 
 pub use current::{Current, Registers, Task, name, task_id, user_id};
-pub use read::{Direct, Members, Probe, Ptr, Read, Words, member_at};
+pub use read::{Direct, Members, Probe, Ptr, Read, Words, casts, member_at};
 
 use iotrace_common::{
     ABSENT, CALL_PLACED, CALL_SIZED, Constant, Constants, Layout, Loss, PATH_CAP, SYSCALL_TABLE,

@@ -12,7 +12,7 @@ use iotrace_common::{
 
 use crate::{
     file::{self, Place},
-    kernel::{Members, Probe, Ptr, Read, Words, offset, path_bound},
+    kernel::{Members, Probe, Ptr, Read, Words, casts, offset, path_bound},
     rounds::{self, Rounds},
 };
 
@@ -197,7 +197,13 @@ unsafe fn short_name(
     }
     // SAFETY: as above; the caller vouches for the room.
     let (name, last) = unsafe {
-        let name: [u64; 4] = entry.get(offset!(near.entry_short), short)?;
+        let (near, at) = (offset!(near.entry_short), short);
+        let name: [u64; 4] = [
+            entry.get(near, at)?,
+            entry.get(near + 8, at + 8)?,
+            entry.get(near + 16, at + 16)?,
+            entry.get(near + 24, at + 24)?,
+        ];
         put_word::<0>(to, name[0]);
         put_word::<8>(to, name[1]);
         put_word::<16>(to, name[2]);
@@ -265,7 +271,7 @@ struct MountLinks {
 unsafe fn mount_links(mount: Ptr) -> Result<MountLinks, Loss> {
     // SAFETY: the caller vouches for the mount; the reads check the address.
     let [parent, mountpoint, root] = unsafe {
-        if offset!(near.mount) != ABSENT {
+        if offset!(near.mount) != ABSENT && !casts() {
             Probe::load(mount, offset!(near.mount))?
         } else {
             [

@@ -64,6 +64,7 @@ pub fn call_mark(ctx: RawTracePointContext) -> u32 {
 
 /// `TP_PROTO(struct pt_regs *regs, long ret)`
 #[raw_tracepoint(tracepoint = "sys_exit")]
+#[inline(always)]
 pub fn call_settle(ctx: RawTracePointContext) -> u32 {
     end(&ctx, Hook::Mark, call_ends(&ctx))
 }

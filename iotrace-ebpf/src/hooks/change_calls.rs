@@ -30,6 +30,7 @@ const AT_SYMLINK_FOLLOW: u64 = 0x400;
 
 /// `TP_PROTO(struct pt_regs *regs, long ret)`
 #[raw_tracepoint(tracepoint = "sys_exit")]
+#[inline(always)]
 pub fn change_return(ctx: RawTracePointContext) -> u32 {
     // SAFETY: the first argument is the saved registers, the second the result.
     end(&ctx, Hook::Change, unsafe {

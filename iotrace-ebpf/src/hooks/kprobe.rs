@@ -88,8 +88,6 @@ fn transfer_begins(ctx: &ProbeContext, hook: Hook, op: Op) -> Result<(), Loss> {
 }
 
 /// `TP_PROTO(struct pt_regs *regs, long ret)`
-// Inlined, for the verifier refuses a function that ends with a pointer to its stack in the
-// register of its result, as the compiler may leave one when nobody asks for the result.
 #[raw_tracepoint(tracepoint = "sys_exit")]
 #[inline(always)]
 pub fn transfer_return(ctx: RawTracePointContext) -> u32 {
@@ -192,6 +190,7 @@ fn open_begins(ctx: &ProbeContext) -> Result<(), Loss> {
 
 /// `TP_PROTO(struct pt_regs *regs, long ret)`
 #[raw_tracepoint(tracepoint = "sys_exit")]
+#[inline(always)]
 pub fn open_return(ctx: RawTracePointContext) -> u32 {
     end(&ctx, Hook::Open, open_returns(&ctx))
 }

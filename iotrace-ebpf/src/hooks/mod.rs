@@ -29,6 +29,9 @@ use crate::emit;
 /// The end of every hook: what it failed to do is counted and, with `-vv`,
 /// logged. (The log's level is a constant too: without `-vv` nothing of it is
 /// left in the programs.)
+///
+/// Long hooks are to be `inline(always)`: nobody asks for this result, so a function of its own may
+/// leave a pointer to its stack in the register of the result, which the verifier refuses.
 #[inline(always)]
 fn end(ctx: &impl EbpfContext, hook: Hook, result: Result<(), Loss>) -> u32 {
     if let Err(loss) = result {

@@ -103,6 +103,7 @@ unsafe fn called(regs: Ptr) -> Result<(), Loss> {
 
 /// `TP_PROTO(struct pt_regs *regs, long ret)`: backend `syscall`
 #[raw_tracepoint(tracepoint = "sys_exit")]
+#[inline(always)]
 pub fn sync_return(ctx: RawTracePointContext) -> u32 {
     // SAFETY: the first argument is the saved registers, the second the result.
     end(&ctx, Hook::Sync, unsafe {

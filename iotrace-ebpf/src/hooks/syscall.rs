@@ -23,6 +23,7 @@ const CREAT_FLAGS: u64 = 0o100 | 0o1 | 0o1000;
 
 /// `TP_PROTO(struct pt_regs *regs, long ret)`
 #[raw_tracepoint(tracepoint = "sys_exit")]
+#[inline(always)]
 pub fn sys_exit(ctx: RawTracePointContext) -> u32 {
     // SAFETY: the first argument is the saved registers, the second the result.
     end(&ctx, Hook::Read, unsafe {
@@ -32,6 +33,7 @@ pub fn sys_exit(ctx: RawTracePointContext) -> u32 {
 
 /// The same.
 #[raw_tracepoint(tracepoint = "sys_exit")]
+#[inline(always)]
 pub fn sys_exit_open(ctx: RawTracePointContext) -> u32 {
     // SAFETY: likewise.
     end(&ctx, Hook::Open, unsafe {

@@ -1,11 +1,12 @@
 //! Two ways to read kernel memory.
 
-use core::{marker::PhantomData, mem::MaybeUninit};
+use core::{arch::asm, marker::PhantomData, mem::MaybeUninit};
 
 use aya_ebpf::helpers::{bpf_probe_read_kernel, generated};
-use iotrace_common::Loss;
+use iotrace_common::{CAST_HELPER, Loss};
 
-use super::Task;
+use super::{Task, setting};
+use crate::rounds;
 
 /// A pointer into kernel memory.
 pub type Ptr = *const u8;
@@ -93,7 +94,7 @@ pub unsafe fn member_at<T: Copy, const PLACEHOLDER: u64>(base: Ptr) -> T {
     // SAFETY: the verifier checks the access; the size of `T` is that of the load.
     unsafe {
         if size_of::<T>() == 8 {
-            core::arch::asm!(
+            asm!(
                 "{value} = {offset} ll",
                 "{value} += {base}",
                 "{value} = *(u64 *)({value} + 0)",
@@ -101,7 +102,7 @@ pub unsafe fn member_at<T: Copy, const PLACEHOLDER: u64>(base: Ptr) -> T {
                 options(readonly, nostack, preserves_flags),
             );
         } else {
-            core::arch::asm!(
+            asm!(
                 "{value} = {offset} ll",
                 "{value} += {base}",
                 "{value} = *(u32 *)({value} + 0)",
@@ -146,12 +147,49 @@ impl Read for Direct {
     }
 }
 
+/// Whether addresses are loaded from directly (6.2): not where calls of the kernel's functions may be
+/// refused, as callbacks are.
+#[inline(always)]
+pub fn casts() -> bool {
+    rounds::FOLDED && setting!(cast) != 0
+}
+
+/// An address as a pointer that may be loaded from, where [`casts`]: to as many bytes of numbers as
+/// `Settings::cast_size` tells. What can not be read there is 0. The verifier makes a move of the call.
+#[inline(always)]
+fn cast(address: Ptr) -> Ptr {
+    let pointer: u64;
+    // SAFETY: a call of `bpf_rdonly_cast(address, type)` (kernel/bpf/helpers.c), once the loader has
+    // put it there.
+    unsafe {
+        asm!(
+            "call {number}",
+            number = const CAST_HELPER,
+            in("r1") address,
+            in("r2") u64::from(setting!(cast_to)),
+            lateout("r0") pointer,
+            lateout("r1") _, lateout("r2") _, lateout("r3") _, lateout("r4") _, lateout("r5") _,
+            options(pure, nomem, nostack),
+        );
+    }
+    pointer as Ptr
+}
+
 impl Read for Probe {
     #[inline(always)]
     unsafe fn load<T: Copy>(base: Ptr, offset: u32) -> Result<T, Loss> {
-        let source = base.wrapping_add(offset as usize).cast::<T>();
+        // Both sides are constants to the verifier.
+        if casts() && size_of::<T>() <= 8 && offset < setting!(cast_size) {
+            // What led here could not be read.
+            if base.is_null() {
+                return Err(Loss::ReadFailed);
+            }
+            // SAFETY: the verifier checks the access; a fault reads as zero.
+            return Ok(unsafe { cast(base).wrapping_add(offset as usize).cast::<T>().read() });
+        }
+        let source = base.wrapping_add(offset as usize);
         // SAFETY: the helper checks the address.
-        unsafe { bpf_probe_read_kernel(source) }.map_err(|_| Loss::ReadFailed)
+        unsafe { bpf_probe_read_kernel(source.cast::<T>()) }.map_err(|_| Loss::ReadFailed)
     }
 
     #[inline(always)]
@@ -160,6 +198,13 @@ impl Read for Probe {
         base: Ptr,
         start: u32,
     ) -> Result<Members<'_, Self, N>, Loss> {
+        if casts() {
+            return Ok(Members {
+                base,
+                words,
+                by: PhantomData,
+            });
+        }
         let source = base.wrapping_add(start as usize);
         // SAFETY: there is room for so much; the helper checks the address.
         let failed = unsafe {
@@ -187,7 +232,7 @@ impl Read for Probe {
         near: u32,
         offset: u32,
     ) -> Result<T, Loss> {
-        if near as usize >= size_of::<[u64; N]>() {
+        if casts() || near as usize >= size_of::<[u64; N]>() {
             // SAFETY: the caller vouches for the object.
             return unsafe { Self::load(members.base, offset) };
         }

@@ -256,6 +256,15 @@ impl Btf {
         is_known.then(|| proto.len.checked_sub(1)).flatten()
     }
 
+    /// Type id of a structure that is an array and nothing else, as the kernel numbers it, and its
+    /// size in bytes.
+    pub fn array(&self, name: &str) -> Option<(u32, u32)> {
+        let id = *self.structs.get(name)?.first()?;
+        let ty = self.get(id)?;
+        let member = self.resolve(self.word(ty.body + 4).ok()?)?;
+        (ty.len == 1 && member.kind == KIND_ARRAY).then_some((id, ty.value))
+    }
+
     /// Type id of a function, as the kernel numbers it.
     pub fn function(&self, name: &str) -> Option<u32> {
         self.functions.get(name).copied()

@@ -102,6 +102,12 @@ pub const TASK_BTF_HELPER: &str = "bpf_get_current_task_btf";
 /// The kernel function behind the helper for saved registers (since 5.15).
 pub const TASK_REGS_HELPER: &str = "bpf_task_pt_regs";
 
+/// The function of the kernel that makes an address one to load from (since 6.2).
+pub const CAST_FUNCTION: &str = "bpf_rdonly_cast";
+
+/// A structure that is an array of about 100 numbers of 64 bits (include/linux/vmstat.h).
+pub const CAST_TO: &str = "vm_event_state";
+
 /// The kernel function behind the helper for loops (since 5.17).
 pub const LOOP_HELPER: &str = "bpf_loop";
 
@@ -118,8 +124,13 @@ pub fn wanted_names() -> impl Iterator<Item = &'static str> {
         .filter_map(|(path, ..)| path.split('.').next());
     structs
         .chain(functions())
-        .chain([TASK_BTF_HELPER, TASK_REGS_HELPER, LOOP_HELPER])
-        .chain([URING_COMPLETE, "pt_regs"])
+        .chain([
+            TASK_BTF_HELPER,
+            TASK_REGS_HELPER,
+            LOOP_HELPER,
+            CAST_FUNCTION,
+        ])
+        .chain([URING_COMPLETE, "pt_regs", CAST_TO])
 }
 
 /// Type id of a function and its form. One that is there with other arguments must not be

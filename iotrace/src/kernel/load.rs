@@ -123,6 +123,8 @@ fn try_backends(request: &Request) -> Result<Attached, Unavailable> {
             Err(error) => log::debug!("with bpf_loop: {error:?}"),
             attached => return attached,
         }
+        // Functions of the kernel are not called either.
+        plan.settings.cast = 0;
     }
     try_object(object::PLAIN, request, &plan, own)
 }

@@ -8,3 +8,26 @@ pub static PLAIN: &[u8] = include_bytes_aligned!("../../bpf/iotrace.bpf.o");
 /// The same with loops by the helper `bpf_loop`, which are verified many times faster. Kernels
 /// before 5.17 refuse a program that mentions a callback, were it in a branch that is off.
 pub static LOOPS: &[u8] = include_bytes_aligned!("../../bpf/iotrace-loops.bpf.o");
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The name of a function inside a function of the same name ends so (`iotrace_ebpf::hooks::end`
+    /// tells why there must be none).
+    #[test]
+    fn no_hook_is_a_function_of_its_own() {
+        for object in [PLAIN, LOOPS] {
+            let programs = aya_obj::Object::parse(object).unwrap().programs;
+            assert!(programs.len() > 50, "{}", programs.len());
+            for name in programs.keys() {
+                let mangled = format!("{0}{name}{0}{name}\0", name.len());
+                let mut windows = object.windows(mangled.len());
+                assert!(
+                    !windows.any(|window| window == mangled.as_bytes()),
+                    "{name}"
+                );
+            }
+        }
+    }
+}

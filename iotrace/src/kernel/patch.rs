@@ -1,11 +1,19 @@
 //! Writes constants into the instructions of the programs (`iotrace_common::Constants`).
 
-use iotrace_common::{Constant, Constants};
+use iotrace_common::{CAST_HELPER, Constant, Constants};
 
 /// `BPF_LD | BPF_IMM | BPF_DW`: an instruction of two slots, which loads a number of 64 bits.
 const LOAD_NUMBER: u8 = 0x18;
 /// `BPF_JMP | BPF_JA`, to the next instruction.
 const NEXT: Slot = [0x05, 0, 0, 0, 0, 0, 0, 0];
+/// `BPF_JMP | BPF_CALL` of the helper that stands for `bpf_rdonly_cast`.
+const CAST: Slot = {
+    let [first, second, third, fourth] = CAST_HELPER.to_le_bytes();
+    [0x85, 0, 0, 0, first, second, third, fourth]
+};
+/// In the place of the source register: the number is the type id of a function of the kernel
+/// (include/uapi/linux/bpf.h).
+const PSEUDO_KFUNC_CALL: u8 = 2;
 /// Code, registers (source, destination), offset (2), number (4).
 type Slot = [u8; 8];
 
@@ -28,6 +36,10 @@ pub fn with_constants(object: &[u8], constants: &Constants) -> Vec<u8> {
         let [low, high, rest @ ..] = &mut slots[at - 1..] else {
             break;
         };
+        if *low == CAST && constants.settings.cast != 0 {
+            low[1] = PSEUDO_KFUNC_CALL << 4;
+            low[4..].copy_from_slice(&constants.settings.cast.to_le_bytes());
+        }
         let Some(constant) = wanted(low, high) else {
             continue;
         };

@@ -11,8 +11,8 @@ use iotrace_common::{
 
 use super::{
     layout::{
-        LOOP_HELPER, TASK_BTF_HELPER, TASK_REGS_HELPER, Traceable, UringComplete, arch, check_all,
-        layout, uring_complete,
+        CAST_FUNCTION, CAST_TO, LOOP_HELPER, TASK_BTF_HELPER, TASK_REGS_HELPER, Traceable,
+        UringComplete, arch, check_all, layout, uring_complete,
     },
     request::{Backend, Opens, Request, What},
     types::{self, TypeFile},
@@ -59,6 +59,9 @@ pub fn plan(request: &Request) -> Result<Plan, Unavailable> {
         && [layout.task_comm, layout.task_cred, layout.cred_uid]
             .iter()
             .all(|offset| *offset != ABSENT);
+    let loops = btf.function(LOOP_HELPER).is_some();
+    let cast = btf.function(CAST_FUNCTION).filter(|_| typed && loops);
+    let (cast_to, cast_bytes) = btf.array(CAST_TO).unwrap_or_default();
     let plan = Plan {
         layout,
         missing,
@@ -66,12 +69,16 @@ pub fn plan(request: &Request) -> Result<Plan, Unavailable> {
             task_btf: u32::from(task_btf),
             task_regs: u32::from(task_btf && btf.function(TASK_REGS_HELPER).is_some()),
             settled: u32::from(task_btf && is_settled(request)),
+            cast: cast.filter(|_| cast_to != 0).unwrap_or(0),
+            cast_to,
+            // Eight bytes fit in before the end.
+            cast_size: cast_bytes.saturating_sub(7),
             uring_cqe: u32::from(uring == Some(UringComplete::Completion)),
             ..settings(request)
         },
         uring,
         syscalls: syscalls(request.what),
-        loops: btf.function(LOOP_HELPER).is_some(),
+        loops,
         functions: check_all(&btf, &layout),
         stub: OnceLock::new(),
     };
@@ -237,6 +244,10 @@ fn settings(request: &Request) -> Settings {
         // The kernel's types tell.
         task_btf: 0,
         task_regs: 0,
+        cast: 0,
+        cast_to: 0,
+        cast_size: 0,
+        unused: 0,
         uring_cqe: 0,
         settled: 0,
     }
