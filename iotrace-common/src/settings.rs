@@ -54,8 +54,6 @@ pub struct Settings {
     pub cast_to: u32,
     /// Where the last of them stands, in bytes.
     pub cast_size: u32,
-    /// For the alignment.
-    pub unused: u32,
 }
 
 /// Size of the table that maps a syscall number to a [`Syscall`]; a power of
@@ -150,4 +148,4 @@ impl Syscall {
 
 pod!(Settings);
 
-const _: () = assert!(size_of::<Settings>() == 88);
+const _: () = assert!(size_of::<Settings>() == 84);

@@ -114,10 +114,10 @@ fn rustflags(toolchain: &Toolchain) -> Result<OsString> {
         // Instructions for 32 bits, which the verifiers of all supported kernels know (since 5.1).
         "-Ctarget-cpu=v3".into(),
         "-Cdebuginfo=2".into(),
-        // Arithmetic and jumps of 32 bits (kernel 5.1), which the default has to make of 64.
-        "-Ctarget-cpu=v3".into(),
         concat_os("-Clinker=", &toolchain.bpf_linker),
         "-Clink-arg=--btf".into(),
+        // Else 16 bytes are cleared and moved by a call of a function that goes byte by byte.
+        "-Clink-arg=--disable-expand-memcpy-in-order".into(),
     ];
     let rust_src = toolchain.sysroot.join("lib/rustlib/src/rust");
     // Of the prefixes that fit, the last one given wins: from general to special.

@@ -7,7 +7,7 @@ use aya_ebpf::{
     macros::{kprobe, raw_tracepoint},
     programs::{ProbeContext, RawTracePointContext},
 };
-use iotrace_common::{Hook, Loss, Syscall, Via};
+use iotrace_common::{FileId, Hook, Loss, Syscall, Via};
 
 use super::end;
 use crate::{
@@ -138,7 +138,12 @@ fn transfer_ends(
     let file = OpenFile {
         address: args.file as Ptr,
         inode: Inode {
-            id: args.id,
+            // By parts: for all of it the compiler calls its `memmove`, which goes byte by byte.
+            id: FileId {
+                ino: args.id.ino,
+                dev: args.id.dev,
+                generation: args.id.generation,
+            },
             mode: args.mode,
         },
         // The system call has let go of it.

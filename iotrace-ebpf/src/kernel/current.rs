@@ -4,13 +4,16 @@
 //! kinds load through that directly; elsewhere with probe reads. Likewise the registers that it
 //! saved as it entered the kernel (`bpf_task_pt_regs`, 5.15).
 
+use core::arch::asm;
+
+use aya_ebpf::bindings::bpf_func_id::BPF_FUNC_get_current_task_btf;
 use aya_ebpf::helpers::{
     bpf_get_current_comm, bpf_get_current_pid_tgid, bpf_get_current_task, bpf_get_current_uid_gid,
     generated::{bpf_get_current_task_btf, bpf_task_pt_regs},
 };
 use iotrace_common::{ABSENT, COMM_LEN, Loss};
 
-use super::{Direct, Probe, Ptr, Read, offset, setting};
+use super::{Direct, Probe, Ptr, Read, casts, offset, read::cast, setting};
 
 /// A thread.
 #[repr(C)]
@@ -64,14 +67,22 @@ impl Current {
     /// The calling thread.
     #[inline(always)]
     pub fn get() -> Self {
-        // SAFETY: no preconditions; the current task is never NULL.
-        Self(unsafe {
-            if setting!(task_btf) == 0 {
-                bpf_get_current_task() as Ptr
-            } else {
-                bpf_get_current_task_btf().cast()
-            }
-        })
+        if setting!(task_btf) == 0 {
+            // SAFETY: no preconditions; the current task is never NULL.
+            return Self(unsafe { bpf_get_current_task() } as Ptr);
+        }
+        let task: u64;
+        // SAFETY: a call of `bpf_get_current_task_btf()`. `pure`, so that a program calls it once.
+        unsafe {
+            asm!(
+                "call {number}",
+                number = const BPF_FUNC_get_current_task_btf,
+                lateout("r0") task,
+                lateout("r1") _, lateout("r2") _, lateout("r3") _, lateout("r4") _, lateout("r5") _,
+                options(pure, nomem, nostack),
+            );
+        }
+        Self(task as Ptr)
     }
 
     /// Reads a member.
@@ -166,6 +177,9 @@ impl Registers {
     /// `address` is theirs, as the tracepoints `sys_enter` and `sys_exit` tell it.
     #[inline(always)]
     pub unsafe fn of_call(address: Ptr) -> Self {
+        if casts() {
+            return Self(cast(address));
+        }
         if setting!(task_regs) == 0 {
             return Self(address);
         }
@@ -191,7 +205,7 @@ impl Registers {
     fn load<T: Copy>(self, offset: u32) -> Result<T, Loss> {
         // SAFETY: registers at offsets from BTF.
         unsafe {
-            if setting!(task_regs) == 0 {
+            if setting!(task_regs) == 0 && !casts() {
                 Probe::load(self.0, offset)
             } else {
                 Direct::load(self.0, offset)

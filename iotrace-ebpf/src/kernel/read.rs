@@ -157,7 +157,7 @@ pub fn casts() -> bool {
 /// An address as a pointer that may be loaded from, where [`casts`]: to as many bytes of numbers as
 /// `Settings::cast_size` tells. What can not be read there is 0. The verifier makes a move of the call.
 #[inline(always)]
-fn cast(address: Ptr) -> Ptr {
+pub fn cast(address: Ptr) -> Ptr {
     let pointer: u64;
     // SAFETY: a call of `bpf_rdonly_cast(address, type)` (kernel/bpf/helpers.c), once the loader has
     // put it there.

@@ -247,7 +247,6 @@ fn settings(request: &Request) -> Settings {
         cast: 0,
         cast_to: 0,
         cast_size: 0,
-        unused: 0,
         uring_cqe: 0,
         settled: 0,
     }
