@@ -45,8 +45,6 @@ pub struct Settings {
     /// No filter lets a thread through at one time and not at another, no operation is reported
     /// by itself, and there is the helper: then repeated operations need no look at all that.
     pub settled: u32,
-    /// The helper `bpf_task_pt_regs` exists (5.15), and that above.
-    pub task_regs: u32,
     /// Type id of the function `bpf_rdonly_cast` (6.2), which makes an address one to load from. 0 where
     /// it may not be called.
     pub cast: u32,
@@ -148,4 +146,4 @@ impl Syscall {
 
 pod!(Settings);
 
-const _: () = assert!(size_of::<Settings>() == 84);
+const _: () = assert!(size_of::<Settings>() == 80);

@@ -2,18 +2,26 @@
 //!
 //! Where the kernel offers a typed pointer to it (`bpf_get_current_task_btf`, 5.11), programs of all
 //! kinds load through that directly; elsewhere with probe reads. Likewise the registers that it
-//! saved as it entered the kernel (`bpf_task_pt_regs`, 5.15).
+//! saved as it entered the kernel (`bpf_task_pt_regs`, 5.15). The object with `bpf_loop` (5.17) is only
+//! loaded where both are there: it has no other way.
 
 use core::arch::asm;
 
 use aya_ebpf::bindings::bpf_func_id::BPF_FUNC_get_current_task_btf;
 use aya_ebpf::helpers::{
     bpf_get_current_comm, bpf_get_current_pid_tgid, bpf_get_current_task, bpf_get_current_uid_gid,
-    generated::{bpf_get_current_task_btf, bpf_task_pt_regs},
+    generated::bpf_task_pt_regs,
 };
 use iotrace_common::{ABSENT, COMM_LEN, Loss};
 
 use super::{Direct, Probe, Ptr, Read, casts, offset, read::cast, setting};
+use crate::rounds;
+
+/// Whether the current task is a typed pointer.
+#[inline(always)]
+fn is_typed() -> bool {
+    rounds::FOLDED || setting!(task_btf) != 0
+}
 
 /// A thread.
 #[repr(C)]
@@ -44,7 +52,7 @@ impl Task {
         // two threads that had the same id within one tick.
         unsafe {
             let start = current.load(offset!(task_start_time)).unwrap_or(0);
-            if setting!(task_btf) == 0 {
+            if !is_typed() {
                 let pid_tgid = bpf_get_current_pid_tgid();
                 return Self::new((pid_tgid >> 32) as u32, pid_tgid as u32, start);
             }
@@ -67,7 +75,7 @@ impl Current {
     /// The calling thread.
     #[inline(always)]
     pub fn get() -> Self {
-        if setting!(task_btf) == 0 {
+        if !is_typed() {
             // SAFETY: no preconditions; the current task is never NULL.
             return Self(unsafe { bpf_get_current_task() } as Ptr);
         }
@@ -93,7 +101,7 @@ impl Current {
     pub unsafe fn load<T: Copy>(self, offset: u32) -> Result<T, Loss> {
         // SAFETY: the caller vouches for it.
         unsafe {
-            if setting!(task_btf) == 0 {
+            if !is_typed() {
                 Probe::load(self.0, offset)
             } else {
                 Direct::load(self.0, offset)
@@ -133,7 +141,7 @@ pub fn task_id() -> u32 {
 /// Real user id of the caller.
 #[inline(always)]
 pub fn user_id() -> u32 {
-    if setting!(task_btf) == 0 {
+    if !is_typed() {
         return bpf_get_current_uid_gid() as u32;
     }
     // SAFETY: members of task_struct and cred. A `kuid_t` is the id in the initial user namespace.
@@ -148,7 +156,7 @@ pub fn user_id() -> u32 {
 /// Name of the caller.
 #[inline(always)]
 pub fn name() -> [u8; COMM_LEN] {
-    if setting!(task_btf) == 0 {
+    if !is_typed() {
         // Fails never with a buffer of this size.
         return bpf_get_current_comm().unwrap_or([0; COMM_LEN]);
     }
@@ -180,12 +188,12 @@ impl Registers {
         if casts() {
             return Self(cast(address));
         }
-        if setting!(task_regs) == 0 {
+        if !rounds::FOLDED {
             return Self(address);
         }
         // SAFETY: the helpers have no preconditions. What the tracepoints tell is
         // `task_pt_regs(current)` (kernel/entry/common.c, arch/arm64/kernel/ptrace.c).
-        Self(unsafe { bpf_task_pt_regs(bpf_get_current_task_btf()) as Ptr })
+        Self(unsafe { bpf_task_pt_regs(Current::get().0.cast_mut().cast()) as Ptr })
     }
 
     /// The number of the call: the low half of `orig_ax`, which is 64 bits wide, or all of
@@ -205,10 +213,10 @@ impl Registers {
     fn load<T: Copy>(self, offset: u32) -> Result<T, Loss> {
         // SAFETY: registers at offsets from BTF.
         unsafe {
-            if setting!(task_regs) == 0 && !casts() {
-                Probe::load(self.0, offset)
-            } else {
+            if rounds::FOLDED {
                 Direct::load(self.0, offset)
+            } else {
+                Probe::load(self.0, offset)
             }
         }
     }

@@ -99,9 +99,6 @@ pub fn uring_complete(btf: &Btf) -> Option<UringComplete> {
 /// The kernel function behind the helper of that name (since 5.11).
 pub const TASK_BTF_HELPER: &str = "bpf_get_current_task_btf";
 
-/// The kernel function behind the helper for saved registers (since 5.15).
-pub const TASK_REGS_HELPER: &str = "bpf_task_pt_regs";
-
 /// The function of the kernel that makes an address one to load from (since 6.2).
 pub const CAST_FUNCTION: &str = "bpf_rdonly_cast";
 
@@ -124,12 +121,7 @@ pub fn wanted_names() -> impl Iterator<Item = &'static str> {
         .filter_map(|(path, ..)| path.split('.').next());
     structs
         .chain(functions())
-        .chain([
-            TASK_BTF_HELPER,
-            TASK_REGS_HELPER,
-            LOOP_HELPER,
-            CAST_FUNCTION,
-        ])
+        .chain([TASK_BTF_HELPER, LOOP_HELPER, CAST_FUNCTION])
         .chain([URING_COMPLETE, "pt_regs", CAST_TO])
 }
 

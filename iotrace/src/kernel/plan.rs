@@ -11,8 +11,8 @@ use iotrace_common::{
 
 use super::{
     layout::{
-        CAST_FUNCTION, CAST_TO, LOOP_HELPER, TASK_BTF_HELPER, TASK_REGS_HELPER, Traceable,
-        UringComplete, arch, check_all, layout, uring_complete,
+        CAST_FUNCTION, CAST_TO, LOOP_HELPER, TASK_BTF_HELPER, Traceable, UringComplete, arch,
+        check_all, layout, uring_complete,
     },
     request::{Backend, Opens, Request, What},
     types::{self, TypeFile},
@@ -26,7 +26,7 @@ pub struct Plan {
     missing: Vec<(&'static str, Feature)>,
     pub settings: Settings,
     pub syscalls: [u8; SYSCALL_TABLE],
-    /// Whether the kernel has the helper for loops.
+    /// Whether the kernel has the helper for loops, and the older ones that the programs with loops use.
     pub loops: bool,
     /// Type ids and forms of the functions that can be traced, or why not.
     pub functions: Vec<(&'static str, Traceable)>,
@@ -59,15 +59,14 @@ pub fn plan(request: &Request) -> Result<Plan, Unavailable> {
         && [layout.task_comm, layout.task_cred, layout.cred_uid]
             .iter()
             .all(|offset| *offset != ABSENT);
-    let loops = btf.function(LOOP_HELPER).is_some();
-    let cast = btf.function(CAST_FUNCTION).filter(|_| typed && loops);
+    let loops = task_btf && btf.function(LOOP_HELPER).is_some();
+    let cast = btf.function(CAST_FUNCTION).filter(|_| loops);
     let (cast_to, cast_bytes) = btf.array(CAST_TO).unwrap_or_default();
     let plan = Plan {
         layout,
         missing,
         settings: Settings {
             task_btf: u32::from(task_btf),
-            task_regs: u32::from(task_btf && btf.function(TASK_REGS_HELPER).is_some()),
             settled: u32::from(task_btf && is_settled(request)),
             cast: cast.filter(|_| cast_to != 0).unwrap_or(0),
             cast_to,
@@ -243,7 +242,6 @@ fn settings(request: &Request) -> Settings {
         writes: u32::from(writes),
         // The kernel's types tell.
         task_btf: 0,
-        task_regs: 0,
         cast: 0,
         cast_to: 0,
         cast_size: 0,
