@@ -2,7 +2,7 @@
 
 use iotrace_common::{ABSENT, FILE_WORDS, FileId, INODE_WORDS, Loss, NAME_TICKS};
 
-use crate::kernel::{Members, Probe, Ptr, Read, Words, offset};
+use crate::kernel::{Members, Probe, Ptr, Read, Words, get, load, offset};
 
 /// The file behind a `struct file`.
 #[repr(C)]
@@ -19,7 +19,7 @@ pub struct Inode {
 #[inline(always)]
 pub unsafe fn inode<R: Read>(file: Ptr) -> Result<Inode, Loss> {
     // SAFETY: members of file, inode and super_block at offsets from BTF.
-    unsafe { inode_at::<R>(R::load(file, offset!(file_inode))?) }
+    unsafe { inode_at::<R>(load!(R, file, file_inode: Ptr)?) }
 }
 
 /// Reads identity and type of an inode.
@@ -32,15 +32,14 @@ pub unsafe fn inode_at<R: Read>(inode: Ptr) -> Result<Inode, Loss> {
     unsafe {
         let mut words = Words::<INODE_WORDS>::new();
         let members = R::members(&mut words, inode, offset!(near.inode))?;
-        let sb: Ptr = members.get(offset!(near.inode_sb), offset!(inode_sb))?;
+        let sb: Ptr = get!(members, inode_sb, inode_sb: Ptr)?;
         Ok(Inode {
             id: FileId {
-                ino: members.get(offset!(near.inode_ino), offset!(inode_ino))?,
-                dev: R::load(sb, offset!(sb_dev))?,
-                generation: members
-                    .get(offset!(near.inode_generation), offset!(inode_generation))?,
+                ino: get!(members, inode_ino, inode_ino: u64)?,
+                dev: load!(R, sb, sb_dev: u32)?,
+                generation: get!(members, inode_generation, inode_generation: u32)?,
             },
-            mode: u32::from(members.get::<u16>(offset!(near.inode_mode), offset!(inode_mode))?),
+            mode: u32::from(get!(members, inode_mode, inode_mode: u16)?),
         })
     }
 }
@@ -56,7 +55,7 @@ const FMODE_NOACCOUNT: u32 = 1 << 29;
 #[inline(always)]
 pub unsafe fn is_lower<R: Read>(file: Ptr) -> Result<bool, Loss> {
     // SAFETY: a member of file.
-    let mode: u32 = unsafe { R::load(file, offset!(file_mode)) }?;
+    let mode: u32 = unsafe { load!(R, file, file_mode: u32) }?;
     Ok(mode & FMODE_NOACCOUNT != 0)
 }
 
@@ -126,8 +125,8 @@ pub unsafe fn place(file: Ptr) -> Result<Place, Loss> {
     // SAFETY: members of file.
     unsafe {
         Ok(Place {
-            mnt: Probe::load(file, offset!(file_mnt))?,
-            dentry: Probe::load(file, offset!(file_dentry))?,
+            mnt: load!(Probe, file, file_mnt: Ptr)?,
+            dentry: load!(Probe, file, file_dentry: Ptr)?,
         })
     }
 }
@@ -152,11 +151,11 @@ pub unsafe fn opened(file: Ptr) -> Result<Opened, Loss> {
         let members = Probe::members(&mut words, file, offset!(near.file))?;
         Ok(Opened {
             place: Place {
-                mnt: members.get(offset!(near.file_mnt), offset!(file_mnt))?,
-                dentry: members.get(offset!(near.file_dentry), offset!(file_dentry))?,
+                mnt: get!(members, file_mnt, file_mnt: Ptr)?,
+                dentry: get!(members, file_dentry, file_dentry: Ptr)?,
             },
-            mode: members.get(offset!(near.file_mode), offset!(file_mode))?,
-            inode: inode_at::<Probe>(members.get(offset!(near.file_inode), offset!(file_inode))?)?,
+            mode: get!(members, file_mode, file_mode: u32)?,
+            inode: inode_at::<Probe>(get!(members, file_inode, file_inode: Ptr)?)?,
         })
     }
 }
@@ -195,8 +194,8 @@ pub unsafe fn is_unlinked<const N: usize>(
     // SAFETY: members of dentry.
     let (pprev, parent): (u64, Ptr) = unsafe {
         (
-            entry.get(offset!(near.entry_hashed), offset!(dentry_hashed))?,
-            entry.get(offset!(near.entry_parent), offset!(dentry_parent))?,
+            get!(entry, entry_hashed, dentry_hashed: u64)?,
+            get!(entry, entry_parent, dentry_parent: Ptr)?,
         )
     };
     Ok(pprev == 0 && parent != dentry)
@@ -223,11 +222,11 @@ impl Named {
         // SAFETY: members of dentry.
         unsafe {
             let entry = Probe::members(words, place.dentry, offset!(near.entry))?;
-            let parent: Ptr = entry.get(offset!(near.entry_parent), offset!(dentry_parent))?;
+            let parent: Ptr = get!(entry, entry_parent, dentry_parent: Ptr)?;
             self.mnt = place.mnt as u64;
             self.dentry = place.dentry as u64;
-            self.hash_len = entry.get(offset!(near.entry_hash_len), offset!(dentry_hash_len))?;
-            self.parent_hash_len = Probe::load(parent, offset!(dentry_hash_len))?;
+            self.hash_len = get!(entry, entry_hash_len, dentry_hash_len: u64)?;
+            self.parent_hash_len = load!(Probe, parent, dentry_hash_len: u64)?;
             self.unlinked = u32::from(is_unlinked(&entry, place.dentry)?);
             self.epoch = epoch;
         }

@@ -8,7 +8,7 @@ mod current;
 mod read;
 
 pub use current::{Current, Registers, Task, name, task_id, user_id};
-pub use read::{Direct, Members, Probe, Ptr, Read, Words, casts, member_at};
+pub use read::{CASTS, Direct, Members, Probe, Ptr, Read, Words, member_at};
 
 use iotrace_common::{
     ABSENT, CALL_PLACED, CALL_SIZED, Constant, Constants, Layout, Loss, PATH_CAP, SYSCALL_TABLE,
@@ -92,6 +92,9 @@ macro_rules! member {
         $crate::kernel::member!(@ $base, [] $($field)+)
     };
     (@ $base:expr, [$($field:tt)+] : $type:ty) => {
+        $crate::kernel::member!(@ $base, [$($field)+] beyond 0 : $type)
+    };
+    (@ $base:expr, [$($field:tt)+] beyond $beyond:literal : $type:ty) => {
         $crate::kernel::member_at::<
             $type,
             {
@@ -101,6 +104,7 @@ macro_rules! member {
                 }
                 .placeholder()
             },
+            $beyond,
         >($base)
     };
     (@ $base:expr, [$($field:tt)*] $next:tt $($rest:tt)+) => {
@@ -108,6 +112,44 @@ macro_rules! member {
     };
 }
 pub(crate) use member;
+
+/// Reads a member of an object at an address (`R, object, member of Layout: type`).
+///
+/// Safety: as for [`Read::load`].
+macro_rules! load {
+    ($by:ty, $base:expr, $field:ident : $type:ty) => {
+        if <$by as $crate::kernel::Read>::TYPED {
+            match <$by as $crate::kernel::Read>::typed($base) {
+                Ok(base) => Ok($crate::kernel::member!(base, $field: $type)),
+                Err(loss) => Err(loss),
+            }
+        } else {
+            <$by as $crate::kernel::Read>::load::<$type>($base, $crate::kernel::offset!($field))
+        }
+    };
+}
+pub(crate) use load;
+
+/// Reads one of several members (`members, member of Near, member of Layout: type`), or what stands
+/// `beyond` it by so many bytes.
+///
+/// Safety: as for [`Members::get`].
+macro_rules! get {
+    ($members:expr, $near:ident, $field:ident : $type:ty) => {
+        $crate::kernel::get!($members, $near, $field beyond 0 : $type)
+    };
+    ($members:expr, $near:ident, $field:ident beyond $beyond:literal : $type:ty) => {
+        if $members.is_typed() {
+            Ok($crate::kernel::member!(@ $members.base(), [$field] beyond $beyond : $type))
+        } else {
+            $members.get::<$type>(
+                $crate::kernel::offset!(near.$near) + $beyond,
+                $crate::kernel::offset!($field) + $beyond,
+            )
+        }
+    };
+}
+pub(crate) use get;
 
 /// An argument of the function at whose entry a program runs: registers are its context.
 macro_rules! parameter {

@@ -12,7 +12,7 @@ use iotrace_common::{
 
 use crate::{
     file::{self, Place},
-    kernel::{Members, Probe, Ptr, Read, Words, casts, offset, path_bound},
+    kernel::{CASTS, Members, Probe, Ptr, Read, Words, get, member, offset, path_bound},
     rounds::{self, Rounds},
 };
 
@@ -138,11 +138,11 @@ impl Walk {
             if first {
                 self.is_deleted(file::is_unlinked(&entry, self.dentry)?);
             }
-            let parent: Ptr = entry.get(offset!(near.entry_parent), offset!(dentry_parent))?;
+            let parent: Ptr = get!(entry, entry_parent, dentry_parent: Ptr)?;
             let to = self.out.cast::<u8>().add(path_bound(at));
             let mut wrote = short_name(to, &entry, self.dentry)?;
             if wrote == 0 {
-                let name: Ptr = entry.get(offset!(near.entry_name), offset!(dentry_name))?;
+                let name: Ptr = get!(entry, entry_name, dentry_name: Ptr)?;
                 let copied = bpf_probe_read_kernel_str(to.cast(), NAME_CAP as u32, name.cast());
                 if copied <= 0 {
                     return Err(Loss::ReadFailed);
@@ -181,14 +181,22 @@ unsafe fn short_name(
     let short = offset!(dentry_short);
     // What has no place is beyond all. Where the verifier goes along each round, there are too many ways
     // here.
-    if !rounds::FOLDED || offset!(near.entry_short) > 255 {
+    if !rounds::FOLDED {
+        return Ok(0);
+    }
+    let known = if CASTS {
+        short != ABSENT
+    } else {
+        offset!(near.entry_short) <= 255
+    };
+    if !known {
         return Ok(0);
     }
     // SAFETY: members of dentry.
     let (name, hash_len) = unsafe {
         (
-            entry.get::<Ptr>(offset!(near.entry_name), offset!(dentry_name))?,
-            entry.get::<u64>(offset!(near.entry_hash_len), offset!(dentry_hash_len))?,
+            get!(entry, entry_name, dentry_name: Ptr)?,
+            get!(entry, entry_hash_len, dentry_hash_len: u64)?,
         )
     };
     let len = hash_len >> 32;
@@ -197,12 +205,11 @@ unsafe fn short_name(
     }
     // SAFETY: as above; the caller vouches for the room.
     let (name, last) = unsafe {
-        let (near, at) = (offset!(near.entry_short), short);
         let name: [u64; 4] = [
-            entry.get(near, at)?,
-            entry.get(near + 8, at + 8)?,
-            entry.get(near + 16, at + 16)?,
-            entry.get(near + 24, at + 24)?,
+            get!(entry, entry_short, dentry_short: u64)?,
+            get!(entry, entry_short, dentry_short beyond 8: u64)?,
+            get!(entry, entry_short, dentry_short beyond 16: u64)?,
+            get!(entry, entry_short, dentry_short beyond 24: u64)?,
         ];
         put_word::<0>(to, name[0]);
         put_word::<8>(to, name[1]);
@@ -271,7 +278,15 @@ struct MountLinks {
 unsafe fn mount_links(mount: Ptr) -> Result<MountLinks, Loss> {
     // SAFETY: the caller vouches for the mount; the reads check the address.
     let [parent, mountpoint, root] = unsafe {
-        if offset!(near.mount) != ABSENT && !casts() {
+        if CASTS {
+            let mount = Probe::typed(mount)?;
+            let vfsmount = mount.wrapping_add(offset!(mount_vfsmount) as usize);
+            [
+                member!(mount, mount_parent: Ptr),
+                member!(mount, mount_mountpoint: Ptr),
+                member!(vfsmount, vfsmount_root: Ptr),
+            ]
+        } else if offset!(near.mount) != ABSENT {
             Probe::load(mount, offset!(near.mount))?
         } else {
             [

@@ -8,6 +8,7 @@ use iotrace_common::{
     RECORD_CHANGE, RECORD_EACH, RECORD_EXIT, RECORD_FILE, RECORD_OPEN, Row, RowKey, RowKind, Via,
     path_flag,
 };
+use memchr::{memchr, memrchr};
 use thiserror::Error;
 
 use crate::event::{
@@ -389,13 +390,20 @@ fn file_path(components: &[u8], flags: u32) -> Option<FilePath> {
     let cut = flags & path_flag::CUT != 0;
     let incomplete = cut || flags & path_flag::OUTSIDE != 0;
     let claimed = flags & path_flag::CLAIMED != 0;
-    let components = components.strip_suffix(&[0]).unwrap_or(components);
-    let mut bytes = Vec::with_capacity(components.len() + 1);
-    let mut names = components.split(|byte| *byte == 0);
+    let mut left = components.strip_suffix(&[0]).unwrap_or(components);
+    let mut bytes = Vec::with_capacity(left.len() + 1);
     // What the caller wrote stays as it is; the rest are directories.
-    let own = claimed.then(|| names.next().unwrap_or_default());
+    let own = claimed.then(|| {
+        let end = memchr(0, left).unwrap_or(left.len());
+        let (own, rest) = left.split_at(end);
+        left = rest.get(1..).unwrap_or_default();
+        own
+    });
     if own.is_none_or(|own| !own.starts_with(b"/")) {
-        for name in names.rev() {
+        while !left.is_empty() {
+            let nul = memrchr(0, left);
+            let name = &left[nul.map_or(0, |nul| nul + 1)..];
+            left = &left[..nul.unwrap_or(0)];
             // The root of a tree that hangs nowhere is called "/".
             if !name.is_empty() && name != b"/" {
                 if !(incomplete && bytes.is_empty()) {

@@ -13,9 +13,10 @@ use crate::toolchain::{BPF_LINKER, Toolchain};
 use crate::workspace;
 
 /// The objects, each with the features of `iotrace-ebpf` that it is built with.
-const OBJECTS: [(&str, &[&str]); 2] = [
+const OBJECTS: [(&str, &[&str]); 3] = [
     ("iotrace.bpf.o", &[]),
     ("iotrace-loops.bpf.o", &["--features=bpf_loop"]),
+    ("iotrace-casts.bpf.o", &["--features=rdonly_cast"]),
 ];
 
 /// Finished objects by file name, and what was noted about them.

@@ -14,7 +14,7 @@ use aya_ebpf::helpers::{
 };
 use iotrace_common::{ABSENT, COMM_LEN, Loss};
 
-use super::{Direct, Probe, Ptr, Read, casts, offset, read::cast, setting};
+use super::{CASTS, Direct, Probe, Ptr, Read, offset, read::cast, setting};
 use crate::rounds;
 
 /// Whether the current task is a typed pointer.
@@ -185,7 +185,7 @@ impl Registers {
     /// `address` is theirs, as the tracepoints `sys_enter` and `sys_exit` tell it.
     #[inline(always)]
     pub unsafe fn of_call(address: Ptr) -> Self {
-        if casts() {
+        if CASTS {
             return Self(cast(address));
         }
         if !rounds::FOLDED {

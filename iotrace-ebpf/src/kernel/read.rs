@@ -1,4 +1,5 @@
-//! Two ways to read kernel memory.
+//! Two ways to read kernel memory, of which the second has two more: by calls of a helper, and, where
+//! the kernel lets programs do so, by loads.
 
 use core::{arch::asm, marker::PhantomData, mem::MaybeUninit};
 
@@ -6,13 +7,22 @@ use aya_ebpf::helpers::{bpf_probe_read_kernel, generated};
 use iotrace_common::{CAST_HELPER, Loss};
 
 use super::{Task, setting};
-use crate::rounds;
 
 /// A pointer into kernel memory.
 pub type Ptr = *const u8;
 
 /// A way to read kernel memory.
 pub trait Read {
+    /// Whether it makes pointers of addresses that the verifier lets programs load from: then
+    /// `load!` and `get!` do that, in one instruction.
+    const TYPED: bool;
+
+    /// Such a pointer.
+    ///
+    /// # Safety
+    /// As for [`Read::load`].
+    unsafe fn typed(base: Ptr) -> Result<Ptr, Loss>;
+
     /// Reads a `T` at `base + offset`.
     ///
     /// # Safety
@@ -66,6 +76,18 @@ pub struct Members<'a, R: Read + ?Sized, const N: usize> {
 }
 
 impl<R: Read, const N: usize> Members<'_, R, N> {
+    /// See [`Read::TYPED`].
+    #[inline(always)]
+    pub const fn is_typed(&self) -> bool {
+        R::TYPED
+    }
+
+    /// The object.
+    #[inline(always)]
+    pub fn base(&self) -> Ptr {
+        self.base
+    }
+
     /// Reads a `T` at this offset of the object, which lies at `near` in the words.
     ///
     /// # Safety
@@ -83,39 +105,55 @@ pub struct Direct;
 /// Loads with `bpf_probe_read_kernel`, from any address.
 pub struct Probe;
 
-/// Reads a `T` of 8 or 4 bytes at `base` and the offset that a placeholder stands for: three
-/// instructions, which the loader folds (`iotrace_common::Constant::folds`).
+/// Reads a `T` of 8, 4 or 2 bytes at `base`, the offset that a placeholder stands for, and `BEYOND`:
+/// three instructions, which the loader folds (`iotrace_common::Constant::folds`).
 ///
 /// # Safety
 /// As for [`Read::load`], through a pointer that the verifier knows.
 #[inline(always)]
-pub unsafe fn member_at<T: Copy, const PLACEHOLDER: u64>(base: Ptr) -> T {
-    let value: u64;
+pub unsafe fn member_at<T: Copy, const PLACEHOLDER: u64, const BEYOND: u32>(base: Ptr) -> T {
+    macro_rules! folded {
+        ($type:literal) => {{
+            let value: u64;
+            asm!(
+                "{value} = {offset} ll",
+                "{value} += {base}",
+                concat!("{value} = *(", $type, " *)({value} + {beyond})"),
+                value = out(reg) value, base = in(reg) base, offset = const PLACEHOLDER,
+                beyond = const BEYOND,
+                options(readonly, nostack, preserves_flags),
+            );
+            value
+        }};
+    }
+    const { assert!(matches!(size_of::<T>(), 2 | 4 | 8)) };
     // SAFETY: the verifier checks the access; the size of `T` is that of the load.
     unsafe {
-        if size_of::<T>() == 8 {
-            asm!(
-                "{value} = {offset} ll",
-                "{value} += {base}",
-                "{value} = *(u64 *)({value} + 0)",
-                value = out(reg) value, base = in(reg) base, offset = const PLACEHOLDER,
-                options(readonly, nostack, preserves_flags),
-            );
-        } else {
-            asm!(
-                "{value} = {offset} ll",
-                "{value} += {base}",
-                "{value} = *(u32 *)({value} + 0)",
-                value = out(reg) value, base = in(reg) base, offset = const PLACEHOLDER,
-                options(readonly, nostack, preserves_flags),
-            );
-            core::hint::assert_unchecked(value <= u32::MAX.into());
-        }
+        let value = match size_of::<T>() {
+            8 => folded!("u64"),
+            4 => {
+                let value = folded!("u32");
+                core::hint::assert_unchecked(value <= u32::MAX.into());
+                value
+            }
+            _ => {
+                let value = folded!("u16");
+                core::hint::assert_unchecked(value <= u16::MAX.into());
+                value
+            }
+        };
         core::mem::transmute_copy(&value)
     }
 }
 
 impl Read for Direct {
+    const TYPED: bool = true;
+
+    #[inline(always)]
+    unsafe fn typed(base: Ptr) -> Result<Ptr, Loss> {
+        Ok(base)
+    }
+
     #[inline(always)]
     unsafe fn load<T: Copy>(base: Ptr, offset: u32) -> Result<T, Loss> {
         // SAFETY: the verifier checks the access against the object's BTF; a
@@ -147,14 +185,10 @@ impl Read for Direct {
     }
 }
 
-/// Whether addresses are loaded from directly (6.2): not where calls of the kernel's functions may be
-/// refused, as callbacks are.
-#[inline(always)]
-pub fn casts() -> bool {
-    rounds::FOLDED && setting!(cast) != 0
-}
+/// Whether addresses are loaded from directly (6.2).
+pub const CASTS: bool = cfg!(feature = "rdonly_cast");
 
-/// An address as a pointer that may be loaded from, where [`casts`]: to as many bytes of numbers as
+/// An address as a pointer that may be loaded from, where [`CASTS`]: to as many bytes of numbers as
 /// `Settings::cast_size` tells. What can not be read there is 0. The verifier makes a move of the call.
 #[inline(always)]
 pub fn cast(address: Ptr) -> Ptr {
@@ -176,16 +210,26 @@ pub fn cast(address: Ptr) -> Ptr {
 }
 
 impl Read for Probe {
+    const TYPED: bool = CASTS;
+
+    #[inline(always)]
+    unsafe fn typed(base: Ptr) -> Result<Ptr, Loss> {
+        // What led here could not be read.
+        if base.is_null() {
+            return Err(Loss::ReadFailed);
+        }
+        Ok(cast(base))
+    }
+
     #[inline(always)]
     unsafe fn load<T: Copy>(base: Ptr, offset: u32) -> Result<T, Loss> {
         // Both sides are constants to the verifier.
-        if casts() && size_of::<T>() <= 8 && offset < setting!(cast_size) {
-            // What led here could not be read.
-            if base.is_null() {
-                return Err(Loss::ReadFailed);
-            }
+        if CASTS && size_of::<T>() <= 8 && offset < setting!(cast_size) {
             // SAFETY: the verifier checks the access; a fault reads as zero.
-            return Ok(unsafe { cast(base).wrapping_add(offset as usize).cast::<T>().read() });
+            return Ok(unsafe {
+                let base = Self::typed(base)?;
+                base.wrapping_add(offset as usize).cast::<T>().read()
+            });
         }
         let source = base.wrapping_add(offset as usize);
         // SAFETY: the helper checks the address.
@@ -198,9 +242,10 @@ impl Read for Probe {
         base: Ptr,
         start: u32,
     ) -> Result<Members<'_, Self, N>, Loss> {
-        if casts() {
+        if CASTS {
             return Ok(Members {
-                base,
+                // SAFETY: the caller vouches for the object.
+                base: unsafe { Self::typed(base) }?,
                 words,
                 by: PhantomData,
             });
@@ -232,7 +277,7 @@ impl Read for Probe {
         near: u32,
         offset: u32,
     ) -> Result<T, Loss> {
-        if casts() || near as usize >= size_of::<[u64; N]>() {
+        if near as usize >= size_of::<[u64; N]>() {
             // SAFETY: the caller vouches for the object.
             return unsafe { Self::load(members.base, offset) };
         }

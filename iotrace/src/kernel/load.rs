@@ -116,15 +116,19 @@ fn try_backends(request: &Request) -> Result<Attached, Unavailable> {
     if request.own == OwnTraffic::Excluded {
         plan.settings.self_tgid = own;
     }
-    if plan.loops {
-        match try_object(object::LOOPS, request, &plan, own) {
-            // Without a JIT: programs with callbacks are not interpreted (`fixup_call_args`,
-            // kernel/bpf/verifier.c). Nothing tells it beforehand inside a container.
-            Err(error) => log::debug!("with bpf_loop: {error:?}"),
-            attached => return attached,
-        }
-        // Functions of the kernel are not called either.
-        plan.settings.cast = 0;
+    let best = if plan.settings.cast != 0 {
+        object::CASTS
+    } else if plan.loops {
+        object::LOOPS
+    } else {
+        object::PLAIN
+    };
+    match try_object(best, request, &plan, own) {
+        // Without a JIT: programs with callbacks, and calls of the kernel's functions, are not
+        // interpreted (`fixup_call_args`, kernel/bpf/verifier.c). Nothing tells it beforehand inside a
+        // container.
+        Err(error) if plan.loops => log::debug!("not all programs for this kernel: {error:?}"),
+        other => return other,
     }
     try_object(object::PLAIN, request, &plan, own)
 }

@@ -9,6 +9,10 @@ pub static PLAIN: &[u8] = include_bytes_aligned!("../../bpf/iotrace.bpf.o");
 /// before 5.17 refuse a program that mentions a callback, were it in a branch that is off.
 pub static LOOPS: &[u8] = include_bytes_aligned!("../../bpf/iotrace-loops.bpf.o");
 
+/// The same again, with loads from any address by `bpf_rdonly_cast` (6.2), where the others have a
+/// call of a helper for each.
+pub static CASTS: &[u8] = include_bytes_aligned!("../../bpf/iotrace-casts.bpf.o");
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -17,7 +21,7 @@ mod tests {
     /// tells why there must be none).
     #[test]
     fn no_hook_is_a_function_of_its_own() {
-        for object in [PLAIN, LOOPS] {
+        for object in [PLAIN, LOOPS, CASTS] {
             let programs = aya_obj::Object::parse(object).unwrap().programs;
             assert!(programs.len() > 50, "{}", programs.len());
             for name in programs.keys() {

@@ -50,6 +50,7 @@ pub fn with_constants(object: &[u8], constants: &Constants) -> Vec<u8> {
             && constant.folds
             && let [first, second, 0, 0] = *value
             && let Ok(offset) = i16::try_from(u16::from_le_bytes([first, second]))
+            && let Some(offset) = offset.checked_add(i16::from_le_bytes([load[2], load[3]]))
         {
             fold([low, high, add, load], offset);
         }
@@ -156,7 +157,7 @@ mod tests {
     #[test]
     fn what_is_to_be_folded_is_of_that_form() {
         let mut found = 0;
-        for object in [object::PLAIN, object::LOOPS] {
+        for object in [object::PLAIN, object::LOOPS, object::CASTS] {
             let (slots, _): (&[Slot], _) = object.as_chunks();
             for window in slots.windows(4) {
                 let [low, high, add, load] = window else {
@@ -198,7 +199,7 @@ mod tests {
 
     #[test]
     fn no_placeholder_is_left_in_the_objects() {
-        for object in [object::PLAIN, object::LOOPS] {
+        for object in [object::PLAIN, object::LOOPS, object::CASTS] {
             let patched = with_constants(object, &constants());
             assert_ne!(patched, object);
             let mark = iotrace_common::WANTED.to_le_bytes();
