@@ -22,7 +22,7 @@ mod tests {
     #[test]
     fn no_hook_is_a_function_of_its_own() {
         for object in [PLAIN, LOOPS, CASTS] {
-            let programs = aya_obj::Object::parse(object).unwrap().programs;
+            let programs = aya_obj::Object::parse(object).expect("an object").programs;
             assert!(programs.len() > 50, "{}", programs.len());
             for name in programs.keys() {
                 let mangled = format!("{0}{name}{0}{name}\0", name.len());

@@ -65,6 +65,13 @@ pub fn run(options: &Options) -> Result<()> {
     specs.retain(|spec| !left_out(&spec.name));
     workloads::warm_up(&place, &workloads::all())?;
     sleep(SETTLE);
+    // A rehearsal: with the first tracer, most often none, the kernel would still have something of
+    // its own to do, and all others would seem to cost less.
+    let nothing = Spec::nothing().start(&common.memory)?;
+    for workload in workloads::all() {
+        workload.measure(&place, &nothing, options.part)?;
+    }
+    nothing.stop()?;
     rounds(options.rounds, &specs, |spec, round| {
         measure(common, spec, &place, &workloads::all(), options.part, round)
     })
