@@ -17,6 +17,11 @@ pub const SCENARIOS: &[Scenario] = &[
         run: told,
     },
     Scenario {
+        name: "start_up_takes_the_programs_for_this_kernel",
+        proves: "no command falls back on the programs for older kernels, which cost more",
+        run: not_for_older,
+    },
+    Scenario {
         name: "start_up_within_budget",
         proves: "the syscall backend is attached within 150 ms (median of 5)",
         run: within_budget,
@@ -46,6 +51,25 @@ fn told(context: &Context) -> Result<()> {
     }
     for line in said.lines() {
         println!("     {line}");
+    }
+    Ok(())
+}
+
+fn not_for_older(context: &Context) -> Result<()> {
+    for words in [
+        &["top", "-v", "--json", "0.1", "1"][..],
+        &["churn", "-v", "--json", "0.1", "1"],
+        &["procs", "-v", "--json", "0.1", "1"],
+        &["opens", "-v", "--json", "--", "true"],
+    ] {
+        let mut command = context.iotrace(words[0], &words[1..]);
+        command.stdin(Stdio::null()).stdout(Stdio::null());
+        let mut process = Process::spawn(context, "iotrace", &mut command)?;
+        process.expect_exit(0, SOON)?;
+        let said = process.stderr().to_end(SOON)?;
+        let said = String::from_utf8_lossy(&said);
+        ensure!(said.contains("attached in"), "{words:?}: {said}");
+        ensure!(!said.contains("for older kernels"), "{words:?}: {said}");
     }
     Ok(())
 }

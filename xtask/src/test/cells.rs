@@ -95,6 +95,8 @@ impl Part {
 /// Left out is what happens in user space alone, and most of `doctor`, which tries all backends at
 /// once.
 pub const SUBSET: &[&str] = &[
+    // That each kernel gets the programs made for it.
+    "start_up_takes",
     // Counts of reads and writes, by two kinds of programs, and in a tight loop.
     "temp_file_service",
     "pread_two_million",
