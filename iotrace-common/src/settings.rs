@@ -48,10 +48,10 @@ pub struct Settings {
     /// Type id of the function `bpf_rdonly_cast` (6.2), which makes an address one to load from. 0 where
     /// it may not be called.
     pub cast: u32,
-    /// Type id of a structure that begins with an array of numbers of 64 bits.
+    /// Type id of a structure that is an array of numbers.
     pub cast_to: u32,
-    /// Where the last of them stands, in bytes.
-    pub cast_size: u32,
+    /// First offset in it at which eight bytes do not fit any more.
+    pub cast_end: u32,
 }
 
 /// Size of the table that maps a syscall number to a [`Syscall`]; a power of

@@ -198,7 +198,8 @@ pub unsafe fn is_unlinked<const N: usize>(
             get!(entry, entry_parent, dentry_parent: Ptr)?,
         )
     };
-    Ok(pprev == 0 && parent != dentry)
+    // Nothing has no parent: what can not be read.
+    Ok(pprev == 0 && parent != dentry && !parent.is_null())
 }
 
 /// A name that went through the ring, as far as a change of it can be seen.

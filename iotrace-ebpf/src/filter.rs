@@ -3,7 +3,7 @@
 
 use crate::{
     count::Op,
-    kernel::{Read, Task, setting},
+    kernel::{Task, setting},
     maps::FOLLOWED,
     who::Who,
 };
@@ -11,8 +11,8 @@ use crate::{
 /// The calling thread, if its operations are reported. Asked first of all by every
 /// hook: what others lose is not lost to who asked for one process.
 #[inline(always)]
-pub fn caller<R: Read>() -> Option<Task> {
-    let task = R::current();
+pub fn caller() -> Option<Task> {
+    let task = Task::current();
     admits(&task).then_some(task)
 }
 

@@ -113,7 +113,8 @@ macro_rules! member {
 }
 pub(crate) use member;
 
-/// Reads a member of an object at an address (`R, object, member of Layout: type`).
+/// Reads a member of an object at an address (`R, object, member of Layout: type`). For those of which the
+/// loader has made sure that they lie within a cast (`last_cast`); others by [`Read::load`].
 ///
 /// Safety: as for [`Read::load`].
 macro_rules! load {
@@ -131,7 +132,7 @@ macro_rules! load {
 pub(crate) use load;
 
 /// Reads one of several members (`members, member of Near, member of Layout: type`), or what stands
-/// `beyond` it by so many bytes.
+/// `beyond` it by so many bytes: then the place in `Near` is to be known.
 ///
 /// Safety: as for [`Members::get`].
 macro_rules! get {

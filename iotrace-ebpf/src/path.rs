@@ -181,15 +181,7 @@ unsafe fn short_name(
     let short = offset!(dentry_short);
     // What has no place is beyond all. Where the verifier goes along each round, there are too many ways
     // here.
-    if !rounds::FOLDED {
-        return Ok(0);
-    }
-    let known = if CASTS {
-        short != ABSENT
-    } else {
-        offset!(near.entry_short) <= 255
-    };
-    if !known {
+    if !rounds::FOLDED || offset!(near.entry_short) > 255 {
         return Ok(0);
     }
     // SAFETY: members of dentry.
@@ -296,6 +288,10 @@ unsafe fn mount_links(mount: Ptr) -> Result<MountLinks, Loss> {
             ]
         }
     };
+    // What can not be read, which a cast tells so.
+    if root.is_null() {
+        return Err(Loss::ReadFailed);
+    }
     Ok(MountLinks {
         parent,
         mountpoint,

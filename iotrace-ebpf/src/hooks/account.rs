@@ -8,7 +8,7 @@ use iotrace_common::{ExitRecord, Hook, Loss, RECORD_EXIT};
 use super::end;
 use crate::{
     emit,
-    kernel::{Probe, Ptr, Read, offset, setting},
+    kernel::{Probe, Ptr, Read, Task, offset, setting},
     who::Who as _,
 };
 
@@ -23,7 +23,7 @@ pub fn thread_account(ctx: RawTracePointContext) -> u32 {
 /// have ended threads of another user or name.
 #[inline(always)]
 unsafe fn account(task: Ptr) -> Result<(), Loss> {
-    let current = Probe::current();
+    let current = Task::current();
     let own = setting!(self_tgid);
     if own != 0 && current.tgid == own {
         return Ok(());

@@ -44,7 +44,7 @@ fn ends(ctx: &FEntryContext) -> Result<(), Loss> {
 fn begins(ctx: &FEntryContext, op: Op) -> Result<(), Loss> {
     let request: Ptr = ctx.arg(0);
     aio::forget(request as u64);
-    let Some(task) = filter::caller::<Direct>() else {
+    let Some(task) = filter::caller() else {
         return Ok(());
     };
     // SAFETY: the first argument is a kiocb.
@@ -78,7 +78,7 @@ fn probe_begins(ctx: &ProbeContext, op: Op) -> Result<(), Loss> {
     // SAFETY: the first argument is a kiocb.
     unsafe {
         aio::forget(request as u64);
-        let Some(task) = filter::caller::<Probe>() else {
+        let Some(task) = filter::caller() else {
             return Ok(());
         };
         let file: Ptr = Probe::load(request, offset!(kiocb_file))?;

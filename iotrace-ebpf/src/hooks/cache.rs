@@ -33,7 +33,7 @@ macro_rules! functions {
             #[doc = concat!("`", $function, "` ends.")]
             #[fexit(function = $function)]
             pub fn $end(ctx: FExitContext) -> u32 {
-                let ended = match filter::caller::<Direct>() {
+                let ended = match filter::caller() {
                     Some(task) => $ended(&ctx, Hook::$hook, &task),
                     None => Ok(()),
                 };
@@ -71,7 +71,7 @@ pub fn call_settle(ctx: RawTracePointContext) -> u32 {
 
 #[inline(always)]
 fn begins<R: Read>() -> Result<(), Loss> {
-    match filter::caller::<R>() {
+    match filter::caller() {
         Some(task) => storage::begins(&task),
         None => Ok(()),
     }
@@ -94,7 +94,7 @@ fn call_ends(ctx: &RawTracePointContext) -> Result<(), Loss> {
     if !is_followed(kind) || kernel::is_compat()? {
         return Ok(());
     }
-    let Some(task) = filter::caller::<Probe>() else {
+    let Some(task) = filter::caller() else {
         return Ok(());
     };
     let (input, output) = if descriptor::is_between(kind) {

@@ -79,7 +79,7 @@ unsafe fn returned(regs: Ptr, result: i64) -> Result<(), Loss> {
     if !Syscall::is_change(kind) || result != 0 || kernel::is_compat()? {
         return Ok(());
     }
-    let Some(task) = filter::caller::<Probe>() else {
+    let Some(task) = filter::caller() else {
         return Ok(());
     };
     let call = call(regs, kind)?;

@@ -14,7 +14,7 @@ use crate::{
     change::{self, Begun, Facts, Where},
     file::{self, Place},
     filter,
-    kernel::{Direct, Probe, Ptr, Read, Task, offset, offset_of_call},
+    kernel::{Probe, Ptr, Read, Task, offset, offset_of_call},
 };
 
 /// `int security_path_unlink(const struct path *dir, struct dentry *dentry)`
@@ -64,7 +64,7 @@ pub fn rename_begin(ctx: FEntryContext) -> u32 {
 
 #[inline(always)]
 fn rename_begins(ctx: &FEntryContext) -> Result<(), Loss> {
-    let Some(task) = filter::caller::<Direct>() else {
+    let Some(task) = filter::caller() else {
         return Ok(());
     };
     let dentry = argument(ctx, 1) as Ptr;
@@ -84,7 +84,7 @@ fn rename_begins(ctx: &FEntryContext) -> Result<(), Loss> {
 /// A change that takes a name away: of the second argument, in the directory that is the first.
 #[inline(always)]
 fn removes(ctx: &FEntryContext) -> u32 {
-    let Some(task) = filter::caller::<Direct>() else {
+    let Some(task) = filter::caller() else {
         return 0;
     };
     let dentry = argument(ctx, 1) as Ptr;
@@ -95,7 +95,7 @@ fn removes(ctx: &FEntryContext) -> u32 {
 /// A change that adds an entry in a directory.
 #[inline(always)]
 fn makes(ctx: &FEntryContext, directory: u32, dentry: u32) -> u32 {
-    let Some(task) = filter::caller::<Direct>() else {
+    let Some(task) = filter::caller() else {
         return 0;
     };
     let dentry = argument(ctx, dentry) as Ptr;
@@ -232,7 +232,7 @@ fn done(ctx: &FExitContext, call: NameCall) -> Option<(Task, Begun)> {
     if failed(argument_at(ctx, offset_of_call!(call_result, call))) {
         return None;
     }
-    let task = filter::caller::<Direct>()?;
+    let task = filter::caller()?;
     let dentry = argument_at(ctx, offset_of_call!(call_dentry, call));
     Some((task, change::begun(&task, dentry)?))
 }
@@ -261,7 +261,7 @@ fn renamed(ctx: &FExitContext) -> Result<(), Loss> {
     if failed(argument(ctx, 1)) {
         return Ok(());
     }
-    let Some(task) = filter::caller::<Direct>() else {
+    let Some(task) = filter::caller() else {
         return Ok(());
     };
     let rename = argument(ctx, 0) as Ptr;
@@ -346,7 +346,7 @@ fn truncated_by_path(ctx: &FExitContext) -> Result<(), Loss> {
 
 #[inline(always)]
 fn cut(hook: Hook, file: file::Inode, length: u64, place: Place) -> Result<(), Loss> {
-    let Some(task) = filter::caller::<Direct>() else {
+    let Some(task) = filter::caller() else {
         return Ok(());
     };
     if !filter::admits_type(file.mode) {

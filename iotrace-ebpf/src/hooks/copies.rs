@@ -87,7 +87,7 @@ fn moved(result: i64) -> Option<(Task, u64)> {
     if result < 0 {
         return None;
     }
-    Some((filter::caller::<Direct>()?, result as u64))
+    Some((filter::caller()?, result as u64))
 }
 
 #[inline(always)]

@@ -36,7 +36,7 @@ functions! {
 
 #[inline(always)]
 fn begins(ctx: &FEntryContext, hook: Hook, size: u64) -> Result<(), Loss> {
-    let Some(task) = filter::caller::<Direct>() else {
+    let Some(task) = filter::caller() else {
         return Ok(());
     };
     let file: Ptr = ctx.arg(0);
@@ -89,7 +89,7 @@ unsafe fn call_begins(hook: Hook, regs: Ptr) -> Result<(), Loss> {
     if !Syscall::is_transfer(kind) || kernel::is_compat()? {
         return Ok(());
     }
-    let Some(task) = filter::caller::<Probe>() else {
+    let Some(task) = filter::caller() else {
         return Ok(());
     };
     let is_write = kind == Syscall::Write as u8;

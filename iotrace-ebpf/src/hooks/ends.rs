@@ -11,7 +11,7 @@ use super::end;
 use crate::{
     change::{self, Facts, Where},
     file, filter,
-    kernel::{Direct, Probe, Ptr, Read, offset, parameter},
+    kernel::{Direct, Probe, Ptr, Read, Task, offset, parameter},
 };
 
 /// `void security_inode_free(struct inode *inode)`: called for every inode that leaves memory.
@@ -48,5 +48,5 @@ unsafe fn freed<R: Read>(inode: Ptr) -> Result<(), Loss> {
         links: 0,
         ..Facts::of(Change::Free, change::now(), file)
     };
-    change::tell(Hook::Free, &R::current(), &facts, Where::Nowhere)
+    change::tell(Hook::Free, &Task::current(), &facts, Where::Nowhere)
 }

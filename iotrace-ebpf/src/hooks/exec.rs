@@ -26,7 +26,7 @@ pub fn do_open_execat_exit(ctx: FExitContext) -> u32 {
 
 #[inline(always)]
 fn opened(ctx: &FExitContext) -> Result<(), Loss> {
-    let Some(task) = filter::caller::<Direct>() else {
+    let Some(task) = filter::caller() else {
         return Ok(());
     };
     // SAFETY: the second argument is a filename. The result, behind the third, is a pointer to
@@ -60,7 +60,7 @@ pub fn process_exec(ctx: RawTracePointContext) -> u32 {
 
 #[inline(always)]
 fn executed(ctx: &RawTracePointContext) -> Result<(), Loss> {
-    let Some(task) = filter::caller::<Probe>() else {
+    let Some(task) = filter::caller() else {
         return Ok(());
     };
     // SAFETY: the third argument is a linux_binprm.
@@ -83,7 +83,7 @@ fn executed(ctx: &RawTracePointContext) -> Result<(), Loss> {
 /// `long do_handle_open(int mountdirfd, struct file_handle *ufh, int open_flag)`
 #[fexit(function = "do_handle_open")]
 pub fn do_handle_open_exit(ctx: FExitContext) -> u32 {
-    let Some(task) = filter::caller::<Direct>() else {
+    let Some(task) = filter::caller() else {
         return 0;
     };
     let request = by_handle(ctx.arg::<i64>(2) as u32, ctx.arg::<i64>(3) as i32);

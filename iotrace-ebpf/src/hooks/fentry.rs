@@ -102,7 +102,7 @@ fn is_again(ctx: &FExitContext, hook: Hook, op: Op, result: usize) -> bool {
 #[inline(never)]
 fn transfer_anew(ctx: *mut c_void, hook: Hook, op: Op, moved: u64) -> u32 {
     let ctx = FExitContext::new(ctx);
-    let Some(task) = filter::caller::<Direct>() else {
+    let Some(task) = filter::caller() else {
         return 0;
     };
     let counted = on_held(hook, RowKind::Own, &task, ctx.arg(0), Ops::one(op, moved));
@@ -127,7 +127,7 @@ pub fn on_held(hook: Hook, kind: RowKind, task: &Task, address: Ptr, ops: Ops) -
 /// `long do_sys_openat2(int dfd, const char *filename, struct open_how *how)`
 #[fexit(function = "do_sys_openat2")]
 pub fn do_sys_openat2_exit(ctx: FExitContext) -> u32 {
-    let Some(task) = filter::caller::<Direct>() else {
+    let Some(task) = filter::caller() else {
         return 0;
     };
     let how: Ptr = ctx.arg(2);

@@ -67,7 +67,7 @@ pub fn vfs_writev_entry(ctx: ProbeContext) -> u32 {
 
 #[inline(always)]
 fn transfer_begins(ctx: &ProbeContext, hook: Hook, op: Op) -> Result<(), Loss> {
-    let Some(task) = filter::caller::<Probe>() else {
+    let Some(task) = filter::caller() else {
         return Ok(());
     };
     let address = parameter!(ctx, 0) as Ptr;
@@ -156,7 +156,7 @@ fn transfer_ends(
 /// Calls that name both of their files by descriptors need no hook at their entry.
 #[inline(always)]
 fn between_files(ctx: &RawTracePointContext, kind: u8, registers: Registers) -> Result<(), Loss> {
-    let Some(task) = filter::caller::<Probe>() else {
+    let Some(task) = filter::caller() else {
         return Ok(());
     };
     let moved: i64 = ctx.arg(1);
@@ -178,7 +178,7 @@ pub fn do_sys_openat2_entry(ctx: ProbeContext) -> u32 {
 
 #[inline(always)]
 fn open_begins(ctx: &ProbeContext) -> Result<(), Loss> {
-    let Some(task) = filter::caller::<Probe>() else {
+    let Some(task) = filter::caller() else {
         return Ok(());
     };
     let how = parameter!(ctx, 2) as Ptr;
@@ -233,7 +233,7 @@ fn open_returns(ctx: &RawTracePointContext) -> Result<(), Loss> {
 /// An open by handle is told as it returns.
 #[inline(always)]
 fn handle_open(ctx: &RawTracePointContext, registers: Registers) -> Result<(), Loss> {
-    let Some(task) = filter::caller::<Probe>() else {
+    let Some(task) = filter::caller() else {
         return Ok(());
     };
     let flags = registers.argument(offset!(regs_arg[2]))? as u32;

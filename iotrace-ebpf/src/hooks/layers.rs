@@ -36,7 +36,7 @@ fn transfer(ctx: &FExitContext, hook: Hook, op: Op) -> u32 {
     if moved < 0 {
         return 0;
     }
-    let Some(task) = filter::caller::<Direct>() else {
+    let Some(task) = filter::caller() else {
         return 0;
     };
     let address: Ptr = ctx.arg(0);

@@ -52,7 +52,7 @@ fn mkwrite(ctx: &FExitContext, result: u64) -> u32 {
 
 #[inline(always)]
 fn fault(ctx: &FExitContext, hook: Hook, op: Op) -> Result<(), Loss> {
-    let Some(task) = filter::caller::<Direct>() else {
+    let Some(task) = filter::caller() else {
         return Ok(());
     };
     let address = mapped_file(ctx.arg(0))?;

@@ -127,7 +127,7 @@ unsafe fn returned(regs: Ptr, result: i64) -> Result<(), Loss> {
 
 #[inline(always)]
 unsafe fn tell<R: Read>(address: Ptr) -> Result<(), Loss> {
-    let Some(task) = filter::caller::<R>() else {
+    let Some(task) = filter::caller() else {
         return Ok(());
     };
     // SAFETY: the caller vouches for the file.

@@ -12,7 +12,7 @@ use crate::{
     batch::Batch,
     count::{Op, Ops},
     descriptor, filter,
-    kernel::{self, Probe, Ptr, Registers, Task, offset},
+    kernel::{self, Ptr, Registers, Task, offset},
     open::{self, AT_FDCWD, File, Name, Request},
     pending,
 };
@@ -48,7 +48,7 @@ fn transferred(regs: Registers, result: i64) -> Result<(), Loss> {
     if !Syscall::is_transfer(kind) || result < 0 || kernel::is_compat()? {
         return Ok(());
     }
-    match filter::caller::<Probe>() {
+    match filter::caller() {
         Some(task) => transfer(&task, regs, kind, result as u64),
         None => Ok(()),
     }
@@ -60,7 +60,7 @@ fn opened(regs: Registers, result: i64) -> Result<(), Loss> {
     if !Syscall::is_open(kind) || kernel::is_compat()? {
         return Ok(());
     }
-    match filter::caller::<Probe>() {
+    match filter::caller() {
         Some(task) => open(&task, regs, kind, result),
         None => Ok(()),
     }

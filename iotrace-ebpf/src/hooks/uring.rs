@@ -45,7 +45,7 @@ pub fn uring_open(ctx: RawTracePointContext) -> u32 {
 #[raw_tracepoint(tracepoint = "io_uring_cqe_overflow")]
 pub fn uring_overflow(_: RawTracePointContext) -> u32 {
     // Of the process in whose context it happens, for the request is not told.
-    if filter::caller::<Probe>().is_some() {
+    if filter::caller().is_some() {
         emit::lost(Hook::UringOverflow, Loss::UringOverflow);
     }
     0

@@ -1,9 +1,9 @@
 //! The thread that runs, and what it has saved.
 //!
 //! Where the kernel offers a typed pointer to it (`bpf_get_current_task_btf`, 5.11), programs of all
-//! kinds load through that directly; elsewhere with probe reads. Likewise the registers that it
-//! saved as it entered the kernel (`bpf_task_pt_regs`, 5.15). The object with `bpf_loop` (5.17) is only
-//! loaded where both are there: it has no other way.
+//! kinds load through that directly; elsewhere with probe reads. The objects with `bpf_loop` (5.17) are
+//! only loaded where it does, and have no other way. They likewise load the registers that the thread
+//! saved as it entered the kernel, through a typed pointer (`bpf_task_pt_regs`, 5.15) or a cast.
 
 use core::arch::asm;
 

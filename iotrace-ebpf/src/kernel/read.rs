@@ -1,12 +1,11 @@
-//! Two ways to read kernel memory, of which the second has two more: by calls of a helper, and, where
-//! the kernel lets programs do so, by loads.
+//! Two ways to read kernel memory: through pointers that the verifier knows, and from any address.
 
 use core::{arch::asm, marker::PhantomData, mem::MaybeUninit};
 
 use aya_ebpf::helpers::{bpf_probe_read_kernel, generated};
 use iotrace_common::{CAST_HELPER, Loss};
 
-use super::{Task, setting};
+use super::setting;
 
 /// A pointer into kernel memory.
 pub type Ptr = *const u8;
@@ -39,22 +38,6 @@ pub trait Read {
         base: Ptr,
         start: u32,
     ) -> Result<Members<'_, Self, N>, Loss>;
-
-    /// The calling thread: no matter by which way, [`super::Current`] knows the best.
-    #[inline(always)]
-    fn current() -> Task {
-        Task::current()
-    }
-
-    /// Reads one of them, at a place in the words, or at an offset of the object.
-    ///
-    /// # Safety
-    /// As for [`Read::load`].
-    unsafe fn member<T: Copy, const N: usize>(
-        members: &Members<'_, Self, N>,
-        near: u32,
-        offset: u32,
-    ) -> Result<T, Loss>;
 }
 
 /// Room for a part of an object. Not a part of [`Members`], which is then no more than registers.
@@ -88,25 +71,33 @@ impl<R: Read, const N: usize> Members<'_, R, N> {
         self.base
     }
 
-    /// Reads a `T` at this offset of the object, which lies at `near` in the words.
+    /// Reads a `T` at this offset of the object, which lies at `near` in the words. What lies elsewhere
+    /// in this kernel has a call of its own: places are constants to the verifier, which removes the
+    /// way that is not gone.
     ///
     /// # Safety
     /// The object has a `T` there; `near` is 0 or from [`iotrace_common::Near`].
     #[inline(always)]
     pub unsafe fn get<T: Copy>(&self, near: u32, offset: u32) -> Result<T, Loss> {
-        // SAFETY: the caller vouches for it.
-        unsafe { R::member(self, near, offset) }
+        if near as usize >= size_of::<[u64; N]>() {
+            // SAFETY: the caller vouches for the object.
+            return unsafe { R::load(self.base, offset) };
+        }
+        let words: Ptr = self.words.0.as_ptr().cast();
+        // SAFETY: within what was read.
+        Ok(unsafe { words.add(near as usize).cast::<T>().read() })
     }
 }
 
 /// Loads through a pointer that the verifier knows by BTF: of fentry and fexit, and `current`.
 pub struct Direct;
 
-/// Loads with `bpf_probe_read_kernel`, from any address.
+/// Loads from any address: with `bpf_probe_read_kernel`, or where [`CASTS`] directly.
 pub struct Probe;
 
 /// Reads a `T` of 8, 4 or 2 bytes at `base`, the offset that a placeholder stands for, and `BEYOND`:
-/// three instructions, which the loader folds (`iotrace_common::Constant::folds`).
+/// three instructions, which the loader folds (`iotrace_common::Constant::folds`). Not `pure`: what is
+/// read once more, to see whether it has changed, is to be read again, and in order.
 ///
 /// # Safety
 /// As for [`Read::load`], through a pointer that the verifier knows.
@@ -173,23 +164,12 @@ impl Read for Direct {
             by: PhantomData,
         })
     }
-
-    #[inline(always)]
-    unsafe fn member<T: Copy, const N: usize>(
-        members: &Members<'_, Self, N>,
-        _: u32,
-        offset: u32,
-    ) -> Result<T, Loss> {
-        // SAFETY: the caller vouches for the object.
-        unsafe { Self::load(members.base, offset) }
-    }
 }
 
 /// Whether addresses are loaded from directly (6.2).
 pub const CASTS: bool = cfg!(feature = "rdonly_cast");
 
-/// An address as a pointer that may be loaded from, where [`CASTS`]: to as many bytes of numbers as
-/// `Settings::cast_size` tells. What can not be read there is 0. The verifier makes a move of the call.
+/// An address as a pointer that may be loaded from, where [`CASTS`]: below `Settings::cast_end`. What can not be read there is 0. The verifier makes a move of the call.
 #[inline(always)]
 pub fn cast(address: Ptr) -> Ptr {
     let pointer: u64;
@@ -224,11 +204,14 @@ impl Read for Probe {
     #[inline(always)]
     unsafe fn load<T: Copy>(base: Ptr, offset: u32) -> Result<T, Loss> {
         // Both sides are constants to the verifier.
-        if CASTS && size_of::<T>() <= 8 && offset < setting!(cast_size) {
+        if CASTS && size_of::<T>() <= 8 && offset < setting!(cast_end) {
             // SAFETY: the verifier checks the access; a fault reads as zero.
             return Ok(unsafe {
                 let base = Self::typed(base)?;
-                base.wrapping_add(offset as usize).cast::<T>().read()
+                // Volatile, for what is read once more to see whether it has changed.
+                base.wrapping_add(offset as usize)
+                    .cast::<T>()
+                    .read_volatile()
             });
         }
         let source = base.wrapping_add(offset as usize);
@@ -267,22 +250,5 @@ impl Read for Probe {
             words,
             by: PhantomData,
         })
-    }
-
-    /// What lies elsewhere in this kernel has a call of its own. Places are constants to the
-    /// verifier, which removes the way that is not gone.
-    #[inline(always)]
-    unsafe fn member<T: Copy, const N: usize>(
-        members: &Members<'_, Self, N>,
-        near: u32,
-        offset: u32,
-    ) -> Result<T, Loss> {
-        if near as usize >= size_of::<[u64; N]>() {
-            // SAFETY: the caller vouches for the object.
-            return unsafe { Self::load(members.base, offset) };
-        }
-        let words: Ptr = members.words.0.as_ptr().cast();
-        // SAFETY: within what was read.
-        Ok(unsafe { words.add(near as usize).cast::<T>().read() })
     }
 }

@@ -440,7 +440,7 @@ mod tests {
 
     #[test]
     fn every_program_and_function_of_the_groups_is_there() {
-        for (object, backend) in [object::PLAIN, object::LOOPS]
+        for (object, backend) in object::ALL
             .into_iter()
             .flat_map(|object| Backend::ALL.map(|backend| (object, backend)))
         {

@@ -1,7 +1,7 @@
 //! Where this kernel keeps what the programs read, and what it calls by the names
 //! that they are attached to.
 
-use iotrace_common::{ABSENT, Feature, Layout, NameCall, Near};
+use iotrace_common::{ABSENT, Feature, Layout, NameCall, Near, SHORT_NAME};
 
 use super::btf::Btf;
 
@@ -263,6 +263,37 @@ pub fn layout(btf: &Btf) -> (Layout, Vec<(&'static str, Feature)>) {
     (layout, missing)
 }
 
+/// Where the last of the members stands that programs load through a cast without asking
+/// (`iotrace_ebpf::kernel::{load, get}`).
+pub fn last_cast(layout: &Layout) -> u32 {
+    const STRUCTS: [&str; 6] = [
+        "file",
+        "inode",
+        "super_block",
+        "dentry",
+        "vfsmount",
+        "mount",
+    ];
+    let mut copy = *layout;
+    let short = layout.dentry_short;
+    let name = (short != ABSENT).then(|| short + SHORT_NAME as u32);
+    let is_cast = |path: &str| {
+        path.split('.')
+            .next()
+            .is_some_and(|name| STRUCTS.contains(&name))
+    };
+    let members = Layout::FIELDS
+        .iter()
+        .filter(|(path, ..)| is_cast(path))
+        .map(|(.., field)| *field(&mut copy))
+        .filter(|offset| *offset != ABSENT);
+    let root = layout.mount_vfsmount.saturating_add(layout.vfsmount_root);
+    let registers = [layout.regs_nr].into_iter().chain(layout.regs_arg);
+    let registers = registers.filter(|offset| *offset != ABSENT);
+    let others = name.into_iter().chain([root]).chain(registers);
+    members.chain(others).max().unwrap_or(0)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -277,5 +308,7 @@ mod tests {
         assert!(layout.regs_nr != ABSENT && layout.compat != ABSENT);
         assert!(!layout.regs_arg.contains(&ABSENT));
         assert!(!layout.regs_param.contains(&ABSENT));
+        let (_, bytes) = btf.array(CAST_TO).expect("an array");
+        assert!((64..bytes).contains(&last_cast(&layout)));
     }
 }

@@ -36,7 +36,7 @@ pub fn with_constants(object: &[u8], constants: &Constants) -> Vec<u8> {
         let [low, high, rest @ ..] = &mut slots[at - 1..] else {
             break;
         };
-        if *low == CAST && constants.settings.cast != 0 {
+        if *low == CAST {
             low[1] = PSEUDO_KFUNC_CALL << 4;
             low[4..].copy_from_slice(&constants.settings.cast.to_le_bytes());
         }
@@ -153,11 +153,43 @@ mod tests {
         assert_eq!(with_constants(&object, &constants()), expected);
     }
 
+    #[test]
+    fn what_is_loaded_beyond_is_folded_as_far_as_there_is_room() {
+        let constant = Constant {
+            offset: offset_of!(Constants, settings.tgid),
+            folds: true,
+        };
+        let mut object = load(constant.placeholder());
+        // r3 += r6; r3 = *(u64 *)(r3 + 24)
+        object.extend([0x0f, 0x63, 0, 0, 0, 0, 0, 0]);
+        object.extend([0x79, 0x33, 24, 0, 0, 0, 0, 0]);
+        let folded = with_constants(&object, &constants());
+        assert_eq!(folded[24..], [0x79, 0x63, 0x68, 0x0f, 0, 0, 0, 0]);
+        // 3920 and this are more than an instruction can hold.
+        object[26..28].copy_from_slice(&30_000i16.to_le_bytes());
+        let left = with_constants(&object, &constants());
+        assert_eq!((&left[..8], &left[16..]), (&load(3920)[..8], &object[16..]));
+    }
+
+    #[test]
+    fn casts_become_calls_of_the_kernels_function() {
+        let mut constants = constants();
+        constants.settings.cast = 0x0001_86a0;
+        let call = with_constants(&[CAST, NEXT].concat(), &constants);
+        assert_eq!(call[..8], [0x85, 0x20, 0, 0, 0xa0, 0x86, 1, 0]);
+        let casts = |object: &[u8]| {
+            let (slots, _): (&[Slot], _) = object.as_chunks();
+            slots.iter().filter(|slot| **slot == CAST).count()
+        };
+        let [plain, loops, with_casts] = object::ALL.map(casts);
+        assert!(plain == 0 && loops == 0 && with_casts > 100, "{with_casts}");
+    }
+
     /// What [`fold`] relies on.
     #[test]
     fn what_is_to_be_folded_is_of_that_form() {
         let mut found = 0;
-        for object in [object::PLAIN, object::LOOPS, object::CASTS] {
+        for object in object::ALL {
             let (slots, _): (&[Slot], _) = object.as_chunks();
             for window in slots.windows(4) {
                 let [low, high, add, load] = window else {
@@ -199,7 +231,7 @@ mod tests {
 
     #[test]
     fn no_placeholder_is_left_in_the_objects() {
-        for object in [object::PLAIN, object::LOOPS, object::CASTS] {
+        for object in object::ALL {
             let patched = with_constants(object, &constants());
             assert_ne!(patched, object);
             let mark = iotrace_common::WANTED.to_le_bytes();

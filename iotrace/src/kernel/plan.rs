@@ -12,7 +12,7 @@ use iotrace_common::{
 use super::{
     layout::{
         CAST_FUNCTION, CAST_TO, LOOP_HELPER, TASK_BTF_HELPER, Traceable, UringComplete, arch,
-        check_all, layout, uring_complete,
+        check_all, last_cast, layout, uring_complete,
     },
     request::{Backend, Opens, Request, What},
     types::{self, TypeFile},
@@ -60,18 +60,20 @@ pub fn plan(request: &Request) -> Result<Plan, Unavailable> {
             .iter()
             .all(|offset| *offset != ABSENT);
     let loops = task_btf && btf.function(LOOP_HELPER).is_some();
-    let cast = btf.function(CAST_FUNCTION).filter(|_| loops);
-    let (cast_to, cast_bytes) = btf.array(CAST_TO).unwrap_or_default();
+    let cast = btf.function(CAST_FUNCTION).zip(btf.array(CAST_TO));
+    let cast = cast.map(|(id, (to, bytes))| (id, to, bytes.saturating_sub(7)));
+    let (cast, cast_to, cast_end) = cast
+        .filter(|(.., end)| loops && last_cast(&layout) < *end)
+        .unwrap_or_default();
     let plan = Plan {
         layout,
         missing,
         settings: Settings {
             task_btf: u32::from(task_btf),
             settled: u32::from(task_btf && is_settled(request)),
-            cast: cast.filter(|_| cast_to != 0).unwrap_or(0),
+            cast,
             cast_to,
-            // Eight bytes fit in before the end.
-            cast_size: cast_bytes.saturating_sub(7),
+            cast_end,
             uring_cqe: u32::from(uring == Some(UringComplete::Completion)),
             ..settings(request)
         },
@@ -244,7 +246,7 @@ fn settings(request: &Request) -> Settings {
         task_btf: 0,
         cast: 0,
         cast_to: 0,
-        cast_size: 0,
+        cast_end: 0,
         uring_cqe: 0,
         settled: 0,
     }

@@ -1,5 +1,7 @@
 //! Events of the running kernel.
 
+mod ended;
+
 use std::{io, sync::Arc, time::Duration};
 
 use tokio::{
@@ -12,10 +14,11 @@ use crate::{
     cost::Measured,
     decode::{self, Record},
     error::Failure,
-    event::{Counts, Each, Event, FileId, FilePath, FileType, Proc, Tick},
+    event::{Each, Event, FileId, FilePath, FileType, Proc, Tick},
     kernel::{Attached, Counters, Interval, Names, Request, Ring},
     system::{clock::Clock, host::Host, privileges, survey::Survey},
 };
+use ended::Ended;
 
 /// How often what is looked at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -83,23 +86,6 @@ pub struct Live {
     /// Detaches when dropped; after everything that reads from it.
     attached: Attached,
 }
-
-/// An interval that has ended.
-struct Ended {
-    interval: Interval,
-    /// Rows that have been told.
-    told: usize,
-    /// What is in them, and in the overflow.
-    seen: Counts,
-    /// What is told after the rows.
-    rest: Vec<Event>,
-    tick: Tick,
-}
-
-/// Rows that are told at a time: all of them at once would take several times their memory, and
-/// go through it several times, instead of staying in the cache of the CPU. Nor should any vector
-/// of them be so large (64 KiB) that the C library tidies up its memory when it is freed.
-const PART: usize = 256;
 
 impl Live {
     /// Reads what `attached` delivers.
@@ -285,13 +271,7 @@ impl Live {
             lost,
             load: self.host.load(looked),
         };
-        self.ended = Some(Ended {
-            told: 0,
-            seen: interval.overflow,
-            interval,
-            rest,
-            tick,
-        });
+        self.ended = Some(Ended::new(interval, rest, tick));
         self.began = now;
         Ok(())
     }
@@ -301,26 +281,17 @@ impl Live {
         let Some(mut ended) = self.ended.take() else {
             return false;
         };
-        let rows = ended.interval.part(ended.told, PART);
-        for mut io in decode::ios(&rows) {
+        for mut io in ended.rows() {
             if !self.names_late {
                 io.path = self.names.path(io.file, io.file_type, io.lower);
             }
-            ended.seen += io.counts;
             events.push(Event::Io(io));
         }
-        ended.told += rows.len();
-        if ended.told < ended.interval.rows() {
+        if ended.is_told() {
+            self.counters.reuse(ended.end(events));
+        } else {
             self.ended = Some(ended);
-            return true;
         }
-        // The promise that is checked at every tick. It can not break but by a
-        // bug; then it must show.
-        let unbalanced = ended.seen != ended.interval.total;
-        ended.tick.lost.add("unbalanced", u64::from(unbalanced));
-        self.counters.reuse(ended.interval);
-        events.append(&mut ended.rest);
-        events.push(Event::Tick(ended.tick));
         true
     }
 

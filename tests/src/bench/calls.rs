@@ -65,8 +65,8 @@ pub fn run(options: &Options) -> Result<()> {
     specs.retain(|spec| !left_out(&spec.name));
     workloads::warm_up(&place, &workloads::all())?;
     sleep(SETTLE);
-    // A rehearsal: with the first tracer, most often none, the kernel would still have something of
-    // its own to do, and all others would seem to cost less.
+    // A rehearsal: what came first, most often no tracer, took up to 190 instructions a call more than
+    // later, and then all others seem to cost less.
     let nothing = Spec::nothing().start(&common.memory)?;
     for workload in workloads::all() {
         workload.measure(&place, &nothing, options.part)?;

@@ -123,8 +123,9 @@ impl Budget {
     }
 
     fn is_known(&self, kernel: &str, added: f64) -> bool {
-        let is_it = |(on, known): &(&str, f64)| *on == kernel && added <= known * SAME;
-        self.misses.iter().any(is_it)
+        self.misses
+            .iter()
+            .any(|(on, known)| *on == kernel && added <= known * SAME)
     }
 }
 

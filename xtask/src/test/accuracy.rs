@@ -7,6 +7,7 @@ use anyhow::Result;
 
 use super::cells::{BACKENDS, Cell};
 use super::results::{self, CellResult};
+use crate::marked;
 
 const FILE: &str = "docs/accuracy.md";
 
@@ -85,7 +86,7 @@ fn put<T>(list: &mut Vec<(String, T)>, way: &str, value: T) {
 
 /// Writes the tables of a complete run.
 pub fn save(results: &[CellResult]) -> Result<()> {
-    results::write_table(FILE, &render(results))
+    marked::put(FILE, results::COMMAND, &render(results))
 }
 
 /// A table for each backend: a line for each way, a column for each kernel.
@@ -219,7 +220,7 @@ mod tests {
     #[test]
     fn the_file_has_the_markers() -> Result<()> {
         let text = std::fs::read_to_string(crate::workspace::root().join(FILE))?;
-        assert!(results::replace(&text, "").is_some());
+        assert!(marked::replace(&text, results::COMMAND, "").is_some());
         Ok(())
     }
 }

@@ -36,14 +36,14 @@ impl Kernel {
         }
     }
 
-    /// What is to be proved with a backend. Most kernels go through everything with the backend
-    /// that they take by themselves, so that a run fits into the time of continuous integration;
+    /// What is to be proved with a backend. Each kernel goes through everything with the backend
+    /// that it takes by itself, so that a run fits into the time of continuous integration;
     /// `all` is for longer ones.
     fn part(&self, backend: &str, all: bool) -> Part {
         let is_best = backend == BACKENDS[0];
         if self.refuses.contains(&backend) {
             Part::Refused
-        } else if !all && (self.arch != Arch::HOST || !is_best || self.name == BETWEEN) {
+        } else if !all && (self.arch != Arch::HOST || !is_best) {
             Part::Subset
         } else if self.arch == Arch::HOST && is_best && (all || self.name == PROGRAMS_ON) {
             Part::All
@@ -164,9 +164,6 @@ const OF_USER_SPACE: &[&str] = &[
 /// The kernel on which the scenarios `apps_*` trace real programs: what is emulated takes long, and
 /// no program has a way into a file that the scenarios `paths_*` do not go on each kernel.
 const PROGRAMS_ON: &str = "6.12";
-
-/// A kernel whose neighbours on either side go through everything.
-const BETWEEN: &str = "6.1";
 
 /// Every cell, kernel by kernel.
 pub fn cells(all: bool) -> Vec<Cell> {

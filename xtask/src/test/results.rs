@@ -1,4 +1,4 @@
-//! The table of results in docs/kernels.md, and how such a table is put into a file.
+//! The table of results in docs/kernels.md.
 //!
 //! It says nothing of times, so that a run with the same outcome leaves the file as it is.
 
@@ -12,7 +12,8 @@ use super::tally::Tally;
 use crate::marked;
 
 const FILE: &str = "docs/kernels.md";
-const COMMAND: &str = "cargo xtask test";
+/// What writes both tables.
+pub const COMMAND: &str = "cargo xtask test";
 
 /// What a virtual machine told about its scenarios.
 #[derive(Clone, Debug)]
@@ -29,18 +30,7 @@ pub struct CellResult {
 
 /// Writes the table of a complete run.
 pub fn save(results: &[CellResult]) -> Result<()> {
-    write_table(FILE, &render(results))
-}
-
-/// Puts a table between the two markers of a file.
-pub fn write_table(file: &str, table: &str) -> Result<()> {
-    marked::put(file, COMMAND, table)
-}
-
-/// The text with another table; nothing when it has not the markers.
-#[cfg(test)]
-pub fn replace(text: &str, table: &str) -> Option<String> {
-    marked::replace(text, COMMAND, table)
+    marked::put(FILE, COMMAND, &render(results))
 }
 
 fn render(results: &[CellResult]) -> String {
@@ -149,19 +139,9 @@ mod tests {
     }
 
     #[test]
-    fn what_stands_around_the_table_stays() {
-        let text = "before\n<!-- written by `cargo xtask test` from here -->\nold\n<!-- to here -->\nafter\n";
-        let new = replace(text, "new\n").expect("both markers are there");
-        assert!(new.starts_with("before\n") && new.ends_with("after\n"));
-        assert!(new.contains("\nnew\n") && !new.contains("old"));
-        assert_eq!(replace(&new, "new\n").as_ref(), Some(&new));
-        assert_eq!(replace("no markers", ""), None);
-    }
-
-    #[test]
     fn the_file_has_the_markers() -> Result<()> {
         let text = std::fs::read_to_string(crate::workspace::root().join(FILE))?;
-        assert!(replace(&text, "").is_some());
+        assert!(marked::replace(&text, COMMAND, "").is_some());
         Ok(())
     }
 }

@@ -1,0 +1,64 @@
+//! An interval that has ended, and is told piece by piece.
+
+use crate::{
+    decode,
+    event::{Counts, Event, Io, Tick},
+    kernel::Interval,
+};
+
+/// Rows that are told at a time: all of them at once would take several times their memory, and
+/// go through it several times, instead of staying in the cache of the CPU. Nor should any vector
+/// of them be so large (64 KiB) that the C library tidies up its memory when it is freed.
+const PART: usize = 256;
+
+/// The interval, until all of it has been told.
+pub struct Ended {
+    interval: Interval,
+    /// Rows that have been told.
+    told: usize,
+    /// What is in them, and in the overflow.
+    seen: Counts,
+    /// What is told after the rows.
+    rest: Vec<Event>,
+    tick: Tick,
+}
+
+impl Ended {
+    /// Of which nothing has been told.
+    pub fn new(interval: Interval, rest: Vec<Event>, tick: Tick) -> Self {
+        Self {
+            told: 0,
+            seen: interval.overflow,
+            interval,
+            rest,
+            tick,
+        }
+    }
+
+    /// The next rows.
+    pub fn rows(&mut self) -> Vec<Io> {
+        let rows = self.interval.part(self.told, PART);
+        self.told += rows.len();
+        let ios = decode::ios(&rows);
+        for io in &ios {
+            self.seen += io.counts;
+        }
+        ios
+    }
+
+    /// Whether all rows have been told.
+    pub fn is_told(&self) -> bool {
+        self.told >= self.interval.rows()
+    }
+
+    /// Tells what follows on the rows.
+    pub fn end(mut self, events: &mut Vec<Event>) -> Interval {
+        // The promise that is checked at every tick. It can not break but by a
+        // bug; then it must show.
+        let unbalanced = self.seen != self.interval.total;
+        self.tick.lost.add("unbalanced", u64::from(unbalanced));
+        events.append(&mut self.rest);
+        events.push(Event::Tick(self.tick));
+        self.interval
+    }
+}
