@@ -67,7 +67,7 @@ pub struct Cell {
 pub enum Part {
     /// Every scenario.
     All,
-    /// Every scenario but those that trace real programs, and some verdicts ([`OF_USER_SPACE`]).
+    /// Every scenario but those that trace real programs, and what is [`OF_USER_SPACE`].
     WithoutPrograms,
     /// The scenarios of [`SUBSET`].
     Subset,
@@ -80,7 +80,7 @@ impl Part {
     pub fn name(self) -> &'static str {
         match self {
             Self::All => "all",
-            Self::WithoutPrograms => "all but `apps_` and verdicts",
+            Self::WithoutPrograms => "all but `apps_` and user space",
             Self::Subset => "subset",
             Self::Refused => "refused",
         }
@@ -145,7 +145,7 @@ pub const SUBSET: &[&str] = &[
     "doctor_records",
 ];
 
-/// What is judged in user space alone, of the same events on each kernel: verdicts take long, for
+/// What happens in user space alone, of the same events on each kernel, and takes long: verdicts, for
 /// all that there is attaches for each of them. So these are left out together with real programs.
 const OF_USER_SPACE: &[&str] = &[
     "diagnose_replay",
@@ -159,6 +159,19 @@ const OF_USER_SPACE: &[&str] = &[
     "diagnose_idle",
     "diagnose_baseline",
     "diagnose_catalogue",
+    "diagnose_backup_through_kvm",
+    "diagnose_array_check",
+    "diagnose_sync_writes",
+    // Recordings, and what is told of them.
+    "recording_replays_as_live",
+    "procs_replay",
+    // What commands print of themselves, and how they end with a command.
+    "fail_on_loss",
+    "own_cost_is_told",
+    "doctor_text_is_readable",
+    "closed_reader_still_runs_the_command",
+    "signals_are_passed_on_to_the_command",
+    "follow_command_that_can_not_be_started",
 ];
 
 /// The kernel on which the scenarios `apps_*` trace real programs: what is emulated takes long, and
@@ -196,8 +209,8 @@ impl Cell {
             command.extend(["--without", "apps_"]);
         }
         if self.part == Part::WithoutPrograms {
-            let verdicts = OF_USER_SPACE.iter();
-            command.extend(verdicts.flat_map(|name| ["--without", name]));
+            let left_out = OF_USER_SPACE.iter();
+            command.extend(left_out.flat_map(|name| ["--without", name]));
         }
         if self.part == Part::Subset {
             command.extend(SUBSET);
