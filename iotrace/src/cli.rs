@@ -74,7 +74,8 @@ impl Cli {
             Command::Doctor(_) => return log::LevelFilter::Error,
         };
         match verbose {
-            0 | 1 => log::LevelFilter::Warn,
+            0 => log::LevelFilter::Warn,
+            1 => log::LevelFilter::Info,
             2 => log::LevelFilter::Debug,
             _ => log::LevelFilter::Trace,
         }

@@ -213,6 +213,13 @@ fn open(head: &OpenRecord, path: &[u8]) -> Open {
     let path = (found || !path.is_empty())
         .then(|| file_path(path, head.flags))
         .flatten();
+    // Such as `/dev/stdin` where that is a pipe.
+    let path = match (file, path) {
+        (Some((file, file_type)), Some(path)) => {
+            Some(path.of_nameless(file_type, file.ino).unwrap_or(path))
+        }
+        (_, path) => path,
+    };
     let result = if head.result < 0 {
         Opened::Failed {
             errno: head.result.saturating_neg(),

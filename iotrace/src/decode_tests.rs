@@ -186,3 +186,18 @@ fn device_numbers_are_split_as_the_kernel_does() {
     });
     assert_eq!((file.major, file.minor), (259, 70_000));
 }
+
+#[test]
+fn an_open_of_a_pipe_has_the_pipes_name() {
+    let mut head = wire::OpenRecord {
+        kind: RECORD_OPEN,
+        result: 3,
+        file_mode: libc::S_IFIFO | 0o600,
+        flags: path_flag::OUTSIDE,
+        cancelled: wire::UNKNOWN,
+        ..wire::OpenRecord::default()
+    };
+    head.file.ino = 411_292;
+    let opened = open(&head, b"");
+    assert_eq!(opened.path.expect("a path").bytes, "pipe:[411292]");
+}

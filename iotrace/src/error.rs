@@ -145,6 +145,16 @@ pub enum Failure {
     /// `--fail-on-loss` was given, and something was lost.
     #[error("lost: {0}. Exit code 1, as --fail-on-loss asks")]
     Loss(Lost),
+    /// Too few files may be open at a time.
+    #[error(
+        "{limit} files may be open at a time, and iotrace needs {needed}: raise it with `ulimit -n {needed}`"
+    )]
+    Descriptors {
+        /// The limit.
+        limit: u64,
+        /// What is enough.
+        needed: u64,
+    },
     /// Waiting for events, signals or the command failed.
     #[error("cannot wait for {what}: {source}")]
     Wait {

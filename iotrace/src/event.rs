@@ -167,6 +167,22 @@ pub struct FilePath {
     pub claimed: bool,
 }
 
+impl FilePath {
+    /// The words of `/proc/PID/fd` for a file of this type that has no path in the tree.
+    pub fn of_nameless(&self, file_type: FileType, ino: u64) -> Option<Self> {
+        let name = match file_type {
+            FileType::Socket => format!("socket:[{ino}]"),
+            FileType::Fifo if self.bytes.as_ref() == b"/" => format!("pipe:[{ino}]"),
+            FileType::Other => format!("anon_inode:{}", String::from_utf8_lossy(&self.bytes)),
+            _ => return None,
+        };
+        Some(Self {
+            bytes: Bytes::from(name),
+            ..Self::default()
+        })
+    }
+}
+
 /// Operations and bytes. Sums stop at the largest number rather than start again:
 /// writing to `/dev/null` costs so little that a day is enough to get there.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

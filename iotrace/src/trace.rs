@@ -22,6 +22,7 @@ use crate::{
     source::{Admission, EventSource, Live, Pace, Replay, Surveyed},
     stop::Stop,
     system::{
+        self,
         clock::Clock,
         host::Host,
         process,
@@ -103,6 +104,7 @@ impl<'a> Trace<'a> {
 
     /// Traces and shows, until the end.
     pub fn run(self, view: impl View) -> Result<Exit, Error> {
+        system::usage::has_descriptors()?;
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()

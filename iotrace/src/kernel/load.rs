@@ -127,7 +127,10 @@ fn try_backends(request: &Request) -> Result<Attached, Unavailable> {
         // Without a JIT: programs with callbacks, and calls of the kernel's functions, are not
         // interpreted (`fixup_call_args`, kernel/bpf/verifier.c). Nothing tells it beforehand inside a
         // container.
-        Err(error) if plan.loops => log::warn!("programs for older kernels are taken: {error:?}"),
+        Err(error) if plan.loops => {
+            log::info!("programs for older kernels are taken: {}", error.found());
+            log::debug!("{error:?}");
+        }
         other => return other,
     }
     try_object(object::PLAIN, request, &plan, own)

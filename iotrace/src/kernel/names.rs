@@ -2,7 +2,6 @@
 
 use std::{collections::HashMap, sync::Arc};
 
-use bytes::Bytes;
 use foldhash::fast::RandomState;
 use iotrace_common::NAME_TICKS;
 
@@ -63,17 +62,6 @@ impl Names {
 
 /// What has no path in the tree is told as `/proc/PID/fd` tells it.
 fn describe(path: &Arc<FilePath>, file_type: FileType, ino: u64) -> Arc<FilePath> {
-    let nameless = path.bytes.as_ref() == b"/";
-    let name = match file_type {
-        FileType::Socket => format!("socket:[{ino}]"),
-        FileType::Fifo if nameless => format!("pipe:[{ino}]"),
-        FileType::Other => {
-            format!("anon_inode:{}", String::from_utf8_lossy(&path.bytes))
-        }
-        _ => return Arc::clone(path),
-    };
-    Arc::new(FilePath {
-        bytes: Bytes::from(name),
-        ..FilePath::default()
-    })
+    path.of_nameless(file_type, ino)
+        .map_or_else(|| Arc::clone(path), Arc::new)
 }

@@ -3,9 +3,27 @@
 use std::time::Duration;
 
 use nix::sys::{
-    resource::{UsageWho, getrusage},
+    resource::{Resource, UsageWho, getrlimit, getrusage},
     time::TimeVal,
 };
+
+use crate::error::Failure;
+
+/// Files that must be allowed to be open at a time. Each program, map and attachment is one: with
+/// `events --each --all` there are some 200.
+const DESCRIPTORS: u64 = 256;
+
+/// Whether so many files may be open as are needed. It is asked first: later, who fails for want of
+/// one may be a library that panics, or the kernel that seems to refuse a program.
+pub fn has_descriptors() -> Result<(), Failure> {
+    match getrlimit(Resource::RLIMIT_NOFILE) {
+        Ok((limit, _)) if limit < DESCRIPTORS => Err(Failure::Descriptors {
+            limit,
+            needed: DESCRIPTORS,
+        }),
+        _ => Ok(()),
+    }
+}
 
 /// CPU time, in microseconds as the kernel tells it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
