@@ -1,6 +1,12 @@
 //! Arguments of `top`.
 
-use std::{ffi::OsString, fs, os::unix::ffi::OsStrExt as _, path::PathBuf, time::Duration};
+use std::{
+    ffi::OsString,
+    fmt, fs,
+    os::unix::ffi::OsStringExt as _,
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use clap::{Args, ValueEnum};
 
@@ -161,15 +167,7 @@ impl TopArgs {
     pub fn config(&self, screen: Screen) -> Result<Config, Error> {
         let mut names = self.trace.names()?;
         if let Some(directory) = &self.directory {
-            let absolute = fs::canonicalize(directory)
-                .map_err(|error| usage(format!("--directory {}: {error}", one_line(directory))))?;
-            if !absolute.is_dir() {
-                return Err(usage(format!(
-                    "--directory {}: not a directory",
-                    one_line(directory)
-                )));
-            }
-            names.directory = Some(absolute.as_os_str().as_bytes().to_vec());
+            names.directory = Some(self.absolute(directory)?.into_os_string().into_vec());
         }
         Ok(Config {
             rows: self.rows.map(|rows| rows as usize),
@@ -182,5 +180,20 @@ impl TopArgs {
             cache: self.cache,
             names,
         })
+    }
+
+    /// The directory as files in it are told. A recording may be of another machine, or older: then it
+    /// need not be here.
+    fn absolute(&self, directory: &Path) -> Result<PathBuf, Error> {
+        let wrong =
+            |why: &dyn fmt::Display| usage(format!("--directory {}: {why}", one_line(directory)));
+        match fs::canonicalize(directory) {
+            Ok(absolute) if absolute.is_dir() => Ok(absolute),
+            Ok(_) => Err(wrong(&"not a directory")),
+            Err(_) if self.trace.replay.is_some() && directory.is_absolute() => {
+                Ok(directory.components().collect())
+            }
+            Err(error) => Err(wrong(&error)),
+        }
     }
 }
