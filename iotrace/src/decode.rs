@@ -210,16 +210,15 @@ fn path_bytes(rest: &[u8], len: u32) -> Result<&[u8], DecodeError> {
 fn open(head: &OpenRecord, path: &[u8]) -> Open {
     let found = head.flags & path_flag::CLAIMED == 0 && head.result >= 0;
     let file = found.then(|| (file_id(head.file), file_type(head.file_mode)));
-    let path = (found || !path.is_empty())
+    let mut path = (found || !path.is_empty())
         .then(|| file_path(path, head.flags))
         .flatten();
     // Such as `/dev/stdin` where that is a pipe.
-    let path = match (file, path) {
-        (Some((file, file_type)), Some(path)) => {
-            Some(path.of_nameless(file_type, file.ino).unwrap_or(path))
-        }
-        (_, path) => path,
-    };
+    if let (Some((file, file_type)), Some(path)) = (&file, &mut path)
+        && let Some(named) = path.of_nameless(*file_type, file.ino)
+    {
+        *path = named;
+    }
     let result = if head.result < 0 {
         Opened::Failed {
             errno: head.result.saturating_neg(),

@@ -169,11 +169,13 @@ pub struct FilePath {
 
 impl FilePath {
     /// The words of `/proc/PID/fd` for a file of this type that has no path in the tree.
+    #[inline]
     pub fn of_nameless(&self, file_type: FileType, ino: u64) -> Option<Self> {
         let name = match file_type {
             FileType::Socket => format!("socket:[{ino}]"),
             FileType::Fifo if self.bytes.as_ref() == b"/" => format!("pipe:[{ino}]"),
             FileType::Other => format!("anon_inode:{}", String::from_utf8_lossy(&self.bytes)),
+            // Most.
             _ => return None,
         };
         Some(Self {
