@@ -43,7 +43,8 @@ mod tests {
         let (one, two) = (begin("x"), begin("x --more"));
         let text = format!("a\n{one}old\n{END}b\n{two}old\n{END}c\n");
         let new = format!("a\n{one}old\n{END}b\n{two}\nnew\n\n{END}c\n");
-        assert_eq!(replace(&text, "x --more", "new\n"), Some(new));
+        assert_eq!(replace(&text, "x --more", "new\n").as_ref(), Some(&new));
+        assert_eq!(replace(&new, "x --more", "new\n").as_ref(), Some(&new));
         assert_eq!(replace(&text, "y", "new"), None);
         assert_eq!(replace(&one, "x", "new"), None);
     }
