@@ -1,14 +1,13 @@
 //! From the bytes of the ring buffer to events. The wire's types end here, and
 //! every failure is a value.
 
-use std::collections::{HashMap, hash_map::Entry};
+mod path;
 
 use iotrace_common::{
-    self as wire, ChangeRecord, EachRecord, ExitRecord, FileRecord, OpTotal, OpenRecord, PATH_CAP,
+    self as wire, ChangeRecord, EachRecord, ExitRecord, FileRecord, OpTotal, OpenRecord,
     RECORD_CHANGE, RECORD_EACH, RECORD_EXIT, RECORD_FILE, RECORD_OPEN, Row, RowKey, RowKind, Via,
     path_flag,
 };
-use memchr::{memchr, memrchr};
 use thiserror::Error;
 
 use crate::event::{
@@ -16,6 +15,7 @@ use crate::event::{
     Operation, Storage, Thread, Time, Usage,
 };
 use crate::flags;
+use path::{file_path, path_bytes};
 
 /// A record that is not what the contract says.
 #[derive(Clone, Copy, Debug, Error, PartialEq, Eq)]
@@ -114,32 +114,37 @@ pub fn record(bytes: &[u8]) -> Result<Record, DecodeError> {
     }
 }
 
-/// Decodes the counter rows of an interval: one [`Io`] for all kinds of rows of a thread
-/// and a file, but that which was done to it as a lower layer stands apart.
-pub fn ios(rows: &[(RowKey, Row)]) -> Vec<Io> {
-    let is_own = |key: &RowKey| key.kind() == Some(RowKind::Own);
-    let mut ios: Vec<Io> = Vec::with_capacity(rows.len());
-    // Most intervals have no others: then nothing is to be found.
-    let has_others = !rows.iter().all(|(key, _)| is_own(key));
-    let mut places = HashMap::new();
-    for (key, row) in rows {
-        let io = io(key, row);
-        if has_others {
-            let same = (io.file, key.tid(), key.birth, io.lower);
-            match places.entry(same) {
-                Entry::Occupied(place) => {
-                    let place: &usize = place.get();
-                    ios[*place].counts += io.counts;
-                    continue;
-                }
-                Entry::Vacant(place) => _ = place.insert(ios.len()),
-            }
+/// Decodes counter rows, sorted by [`in_one`]: one [`Io`] for all kinds of rows of a thread and a
+/// file, but that which was done to it as a lower layer stands apart.
+pub fn ios(keys: &[RowKey], rows: &[Row]) -> impl Iterator<Item = Io> {
+    let mut rows = rows.iter();
+    let is_one = |a: &RowKey, b: &RowKey| in_one(a) == in_one(b);
+    let ios = keys.chunk_by(is_one).filter_map(move |keys| {
+        let mut io = io(&keys[0], rows.next()?);
+        for (key, row) in keys[1..].iter().zip(&mut rows) {
+            io.counts += counts(kind(key), row.moved);
         }
-        ios.push(io);
-    }
+        Some(io)
+    });
     // What is known to have been nothing, of a call that was not counted itself.
-    ios.retain(|io| io.counts.is_any());
-    ios
+    ios.filter(|io| io.counts.is_any())
+}
+
+/// What is the same in rows that become one [`Io`]: the file, the thread, and whether it was done as a
+/// lower layer.
+pub fn in_one(key: &RowKey) -> (u64, u32, u32, u32, u32, bool) {
+    let wire::FileId {
+        ino,
+        dev,
+        generation,
+    } = key.file;
+    let lower = kind(key) == RowKind::Lower;
+    (ino, dev, generation, key.tid(), key.birth, lower)
+}
+
+/// A kind that is not known is none that this version's programs write.
+fn kind(key: &RowKey) -> RowKind {
+    key.kind().unwrap_or(RowKind::Own)
 }
 
 /// Decodes what was counted in both directions.
@@ -173,8 +178,7 @@ pub fn counts(kind: RowKind, [read, write]: [OpTotal; 2]) -> Counts {
 
 /// Decodes a counter row.
 fn io(key: &RowKey, row: &Row) -> Io {
-    // A kind that is not known is none that this version's programs write.
-    let kind = key.kind().unwrap_or(RowKind::Own);
+    let kind = kind(key);
     Io {
         thread: Thread {
             pid: row.tgid,
@@ -198,13 +202,6 @@ fn head<T: aya::Pod>(bytes: &[u8]) -> Result<(T, &[u8]), DecodeError> {
     // SAFETY: `Pod` allows any bytes, and there are enough of them.
     let head = unsafe { head.as_ptr().cast::<T>().read_unaligned() };
     Ok((head, rest))
-}
-
-fn path_bytes(rest: &[u8], len: u32) -> Result<&[u8], DecodeError> {
-    if len as usize > PATH_CAP {
-        return Err(DecodeError::BadPath(len));
-    }
-    rest.get(..len as usize).ok_or(DecodeError::BadPath(len))
 }
 
 fn open(head: &OpenRecord, path: &[u8]) -> Open {
@@ -391,52 +388,5 @@ fn file_type(mode: u32) -> FileType {
     }
 }
 
-/// Puts the components of a walk, last one first, into the right order.
-fn file_path(components: &[u8], flags: u32) -> Option<FilePath> {
-    let cut = flags & path_flag::CUT != 0;
-    let incomplete = cut || flags & path_flag::OUTSIDE != 0;
-    let claimed = flags & path_flag::CLAIMED != 0;
-    let mut left = components.strip_suffix(&[0]).unwrap_or(components);
-    let mut bytes = Vec::with_capacity(left.len() + 1);
-    // What the caller wrote stays as it is; the rest are directories.
-    let own = claimed.then(|| {
-        let end = memchr(0, left).unwrap_or(left.len());
-        let (own, rest) = left.split_at(end);
-        left = rest.get(1..).unwrap_or_default();
-        own
-    });
-    if own.is_none_or(|own| !own.starts_with(b"/")) {
-        while !left.is_empty() {
-            let nul = memrchr(0, left);
-            let name = &left[nul.map_or(0, |nul| nul + 1)..];
-            left = &left[..nul.unwrap_or(0)];
-            // The root of a tree that hangs nowhere is called "/".
-            if !name.is_empty() && name != b"/" {
-                if !(incomplete && bytes.is_empty()) {
-                    bytes.push(b'/');
-                }
-                bytes.extend_from_slice(name);
-            }
-        }
-        if own.is_some() && !(cut && bytes.is_empty()) {
-            bytes.push(b'/');
-        }
-    }
-    bytes.extend_from_slice(own.unwrap_or_default());
-    if bytes.is_empty() {
-        if cut {
-            return None;
-        }
-        bytes.push(b'/');
-    }
-    Some(FilePath {
-        bytes: bytes.into(),
-        deleted: flags & path_flag::DELETED != 0,
-        cut,
-        claimed,
-    })
-}
-
 #[cfg(test)]
-#[path = "decode_tests.rs"]
 mod tests;

@@ -169,7 +169,8 @@ impl Read for Direct {
 /// Whether addresses are loaded from directly (6.2).
 pub const CASTS: bool = cfg!(feature = "rdonly_cast");
 
-/// An address as a pointer that may be loaded from, where [`CASTS`]: below `Settings::cast_end`. What can not be read there is 0. The verifier makes a move of the call.
+/// An address as a pointer that may be loaded from, where [`CASTS`]: below `Settings::cast_end`. What
+/// can not be read there is 0. The verifier makes a move of the call.
 #[inline(always)]
 pub fn cast(address: Ptr) -> Ptr {
     let pointer: u64;

@@ -12,7 +12,7 @@ use std::{
 };
 
 use aya::maps::{Array, Map, MapData, MapError, PerCpuArray, PerCpuValues};
-use iotrace_common::{FileId, Hook, Loss, Losses, Row, RowKey, RowKind, Tick, Totals};
+use iotrace_common::{Hook, Loss, Losses, Row, RowKey, RowKind, Tick, Totals};
 
 use super::{Attached, Backend, facts, slots::Slots, sys};
 use crate::{
@@ -46,20 +46,22 @@ impl Interval {
         self.rows.keys.len()
     }
 
-    /// Some `count` rows from `at` on: all kinds of rows of a thread and a file stand in one part.
-    pub fn part(&self, at: usize, count: usize) -> Vec<(RowKey, Row)> {
+    /// Some `count` rows from `at` on: those that become one event stand in one part.
+    pub fn part(&self, at: usize, count: usize) -> (&[RowKey], &[Row]) {
         let Rows { keys, values } = &self.rows;
         let mut end = keys.len().min(at + count);
-        while end > at && end < keys.len() && same(&keys[end - 1]) == same(&keys[end]) {
+        while end > at
+            && end < keys.len()
+            && decode::in_one(&keys[end - 1]) == decode::in_one(&keys[end])
+        {
             end += 1;
         }
-        let keys = keys[at..end].iter().copied();
-        keys.zip(values[at..end].iter().copied()).collect()
+        (&keys[at..end], &values[at..end])
     }
 }
 
 impl Rows {
-    /// Has the rows of a thread and a file stand side by side.
+    /// Has those that become one event stand side by side.
     fn gather(&mut self) {
         let is_own = |key: &RowKey| key.kind() == Some(RowKind::Own);
         // Most intervals have no others: one row each.
@@ -67,18 +69,9 @@ impl Rows {
             return;
         }
         let mut rows: Vec<_> = self.keys.drain(..).zip(self.values.drain(..)).collect();
-        rows.sort_unstable_by_key(|(key, _)| same(key));
+        rows.sort_unstable_by_key(|(key, _)| decode::in_one(key));
         (self.keys, self.values) = rows.into_iter().unzip();
     }
-}
-
-/// The thread and the file.
-fn same(key: &RowKey) -> (u64, u32, u32, u32, u32) {
-    let file = key.file;
-    let FileId {
-        dev, generation, ..
-    } = file;
-    (file.ino, dev, generation, key.tid(), key.birth)
 }
 
 /// What each hook that counts counts, in the order of [`Hook`].

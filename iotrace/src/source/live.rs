@@ -281,12 +281,12 @@ impl Live {
         let Some(mut ended) = self.ended.take() else {
             return false;
         };
-        for mut io in ended.rows() {
+        ended.rows(|mut io| {
             if !self.names_late {
                 io.path = self.names.path(io.file, io.file_type, io.lower);
             }
             events.push(Event::Io(io));
-        }
+        });
         if ended.is_told() {
             self.counters.reuse(ended.end(events));
         } else {

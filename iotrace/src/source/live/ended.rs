@@ -35,15 +35,14 @@ impl Ended {
         }
     }
 
-    /// The next rows.
-    pub fn rows(&mut self) -> Vec<Io> {
-        let rows = self.interval.part(self.told, PART);
+    /// Tells the next rows.
+    pub fn rows(&mut self, mut tell: impl FnMut(Io)) {
+        let (keys, rows) = self.interval.part(self.told, PART);
         self.told += rows.len();
-        let ios = decode::ios(&rows);
-        for io in &ios {
+        for io in decode::ios(keys, rows) {
             self.seen += io.counts;
+            tell(io);
         }
-        ios
     }
 
     /// Whether all rows have been told.

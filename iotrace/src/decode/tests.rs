@@ -135,13 +135,16 @@ fn row() -> Row {
     }
 }
 
+/// Those of such rows.
+fn ios_of<const N: usize>(mut keys: [RowKey; N]) -> Vec<Io> {
+    keys.sort_unstable_by_key(in_one);
+    ios(&keys, &[row(); N]).collect()
+}
+
 #[test]
 fn rows_of_all_kinds_become_one_but_for_lower_layers() {
     let file = iotrace_common::FileId::default();
-    let rows: Vec<(RowKey, Row)> = RowKind::ALL
-        .map(|kind| (RowKey::new(kind, file, 4_194_303, 5), row()))
-        .into();
-    let ios = ios(&rows);
+    let ios = ios_of(RowKind::ALL.map(|kind| RowKey::new(kind, file, 4_194_303, 5)));
     let counted: Vec<_> = ios.iter().map(|io| (io.thread.tid, io.lower)).collect();
     assert_eq!(counted, [(4_194_303, false), (4_194_303, true)]);
     let expected = Counts {
@@ -175,7 +178,7 @@ fn rows_of_other_threads_and_files_stand_apart() {
         RowKey::new(RowKind::Own, file, 1, 6),
         RowKey::new(RowKind::Own, other, 1, 5),
     ];
-    assert_eq!(ios(&keys.map(|key| (key, row()))).len(), 4);
+    assert_eq!(ios_of(keys).len(), 4);
 }
 
 #[test]
