@@ -3,6 +3,7 @@
 mod admission;
 mod lines;
 mod parse;
+mod parts;
 mod survey;
 #[cfg(test)]
 mod tests;

@@ -2,18 +2,18 @@
 
 use std::{borrow::Cow, collections::BTreeMap, sync::Arc};
 
-use base64::{Engine as _, engine::general_purpose::STANDARD};
-use bytes::Bytes;
 use jiff::Timestamp;
 use serde::Deserialize;
 
-use super::survey;
+use super::{
+    parts::{
+        CountFields, FileFields, PathFields, Text, ThreadFields, counts, file, path, thread, time,
+    },
+    survey,
+};
 use crate::{
     commands::{Header, SCHEMA},
-    event::{
-        Change, Changed, Comm, Counts, Door, Each, Event, FileId, FilePath, FileType, Io, Load,
-        Lost, Open, Opened, Operation, Storage, Thread, Tick, Time,
-    },
+    event::{Change, Changed, Door, Each, Event, Io, Load, Lost, Open, Opened, Operation, Tick},
     flags,
     kernel::Way,
 };
@@ -30,9 +30,6 @@ pub enum Record {
     /// Of no interest to who replays: what a command made of events, or something newer.
     Other,
 }
-
-/// A text with, where it is not UTF-8, its bytes in Base64.
-pub(super) type Text<'a> = Option<Cow<'a, str>>;
 
 #[derive(Deserialize)]
 #[serde(expecting = "an object")]
@@ -111,53 +108,6 @@ fn header(fields: HeaderFields) -> Result<Header, String> {
         kernel: fields.kernel,
         command: fields.command.into(),
     })
-}
-
-#[derive(Deserialize)]
-struct ThreadFields<'a> {
-    pid: u32,
-    tid: u32,
-    uid: u32,
-    #[serde(borrow)]
-    comm: Cow<'a, str>,
-    comm_b64: Text<'a>,
-}
-
-#[derive(Deserialize)]
-struct PathFields<'a> {
-    #[serde(borrow)]
-    path: Text<'a>,
-    path_b64: Text<'a>,
-    #[serde(default)]
-    path_claimed: bool,
-    #[serde(default)]
-    path_cut: bool,
-    #[serde(default)]
-    deleted: bool,
-}
-
-#[derive(Deserialize)]
-struct FileFields<'a> {
-    #[serde(borrow)]
-    dev: Text<'a>,
-    ino: Option<u64>,
-    #[serde(rename = "gen")]
-    generation: Option<u32>,
-    file_type: Text<'a>,
-}
-
-#[derive(Default, Deserialize)]
-#[serde(default)]
-struct CountFields {
-    reads: u64,
-    writes: u64,
-    read_bytes: u64,
-    write_bytes: u64,
-    map_reads: u64,
-    map_writes: u64,
-    cloned_bytes: u64,
-    fetched_bytes: Option<u64>,
-    dirtied_bytes: Option<u64>,
 }
 
 #[derive(Deserialize)]
@@ -373,85 +323,4 @@ fn tick(fields: TickFields) -> Result<Tick, String> {
         lost,
         load: fields.load_average.map(|average| Load { average, iowait }),
     })
-}
-
-pub(super) fn time(timestamp: Timestamp) -> Result<Time, String> {
-    let ns = u64::try_from(timestamp.as_nanosecond());
-    ns.map(Time).map_err(|_| "a time before 1970".to_owned())
-}
-
-pub(super) fn text(text: &str, encoded: Option<&str>) -> Result<Bytes, String> {
-    match encoded {
-        Some(encoded) => STANDARD
-            .decode(encoded)
-            .map(Bytes::from)
-            .map_err(|error| error.to_string()),
-        None => Ok(Bytes::copy_from_slice(text.as_bytes())),
-    }
-}
-
-fn thread(fields: &ThreadFields<'_>) -> Result<Thread, String> {
-    Ok(Thread {
-        pid: fields.pid,
-        tid: fields.tid,
-        uid: fields.uid,
-        comm: comm(&fields.comm, fields.comm_b64.as_deref())?,
-    })
-}
-
-fn comm(name: &str, encoded: Option<&str>) -> Result<Comm, String> {
-    let name = text(name, encoded)?;
-    Comm::new(&name).ok_or_else(|| "a thread with a name that is too long".to_owned())
-}
-
-fn path(fields: &PathFields<'_>) -> Result<Option<FilePath>, String> {
-    let Some(path) = &fields.path else {
-        return Ok(None);
-    };
-    Ok(Some(FilePath {
-        bytes: text(path, fields.path_b64.as_deref())?,
-        deleted: fields.deleted,
-        cut: fields.path_cut,
-        claimed: fields.path_claimed,
-    }))
-}
-
-fn file(fields: &FileFields<'_>) -> Result<(Option<FileId>, Option<FileType>), String> {
-    let file_type = match fields.file_type.as_deref() {
-        Some(name) => Some(FileType::from_name(name).ok_or_else(|| format!("file_type {name:?}"))?),
-        None => None,
-    };
-    let (Some(dev), Some(ino), Some(generation)) = (&fields.dev, fields.ino, fields.generation)
-    else {
-        return Ok((None, file_type));
-    };
-    let numbers = dev
-        .split_once(':')
-        .map(|(major, minor)| (major.parse(), minor.parse()));
-    let Some((Ok(major), Ok(minor))) = numbers else {
-        return Err(format!("dev {dev:?}"));
-    };
-    let file = FileId {
-        major,
-        minor,
-        ino,
-        generation,
-    };
-    Ok((Some(file), file_type))
-}
-
-fn counts(fields: &CountFields) -> Counts {
-    Counts {
-        reads: fields.reads,
-        writes: fields.writes,
-        read_bytes: fields.read_bytes,
-        write_bytes: fields.write_bytes,
-        map_reads: fields.map_reads,
-        map_writes: fields.map_writes,
-        cloned_bytes: fields.cloned_bytes,
-        storage: fields.fetched_bytes.map(|fetched_bytes| Storage {
-            fetched_bytes,
-            dirtied_bytes: fields.dirtied_bytes.unwrap_or(0),
-        }),
-    }
 }

@@ -5,7 +5,7 @@ use std::{borrow::Cow, sync::Arc};
 use jiff::Timestamp;
 use serde::Deserialize;
 
-use super::parse::{Text, text, time};
+use super::parts::{Text, text, time};
 use crate::event::{
     Accounts, Container, Device, DeviceKind, DeviceWork, Facts, Proc, System, Usage, Work, WorkKind,
 };
