@@ -37,7 +37,10 @@ use exit::Exit;
 use output::Screen;
 use source::Pace;
 use std::{path::Path, time::Duration};
-use system::{survey::Subjects, users::Users};
+use system::{
+    survey::Subjects,
+    users::{self, Users},
+};
 use trace::{Bpf, Trace};
 
 /// How long what is shown as it happens may wait: as soon as a person can see, as seldom as a
@@ -96,7 +99,7 @@ pub fn main(cli: Cli) -> Result<Exit, Error> {
                 false if args.files || args.backend.is_some() => Bpf::Needed,
                 false => Bpf::Wanted,
             };
-            let users = Users::read(Path::new("/etc/passwd"));
+            let users = Users::read(Path::new(users::PASSWD));
             let shared = args.trace();
             Trace {
                 survey: Some(subjects),

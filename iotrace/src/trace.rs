@@ -142,6 +142,9 @@ impl<'a> Trace<'a> {
         {
             unseen.push(Way::ShortLived);
         }
+        if self.survey.is_some() && !survey::reads_others() {
+            unseen.push(Way::OtherUsers);
+        }
         let header = Header {
             time: clock.now(),
             backend: attached

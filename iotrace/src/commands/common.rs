@@ -1,6 +1,9 @@
 //! Arguments that the tracing commands share, and their checks.
 
-use std::{path::PathBuf, time::Duration};
+use std::{
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use clap::{Args, builder::RangedU64ValueParser};
 
@@ -8,7 +11,7 @@ use crate::{
     error::Error,
     filter::{self, NameFilter},
     kernel::{Backend, OwnTraffic, Request, What, sizes},
-    system::process,
+    system::{process, users},
 };
 
 /// Which operations, and how to look at them.
@@ -22,8 +25,8 @@ pub struct TraceArgs {
     #[arg(short, long, value_name = "TID", value_parser = clap::value_parser!(u32).range(1..))]
     pub tid: Option<u32>,
 
-    /// Only processes of this user
-    #[arg(short, long, value_name = "UID")]
+    /// Only processes of this user, by id or name
+    #[arg(short, long, value_name = "UID", value_parser = user)]
     pub uid: Option<u32>,
 
     /// Only threads whose name contains NAME
@@ -207,6 +210,14 @@ pub fn entries() -> RangedU64ValueParser<u32> {
 /// A usage error.
 pub fn usage(message: String) -> Error {
     Error::Usage(message)
+}
+
+/// Parses a user: an id, or a name of this machine.
+pub fn user(text: &str) -> Result<u32, String> {
+    text.parse().or_else(|_| {
+        users::id(Path::new(users::PASSWD), text)
+            .ok_or_else(|| "neither a user id nor the name of a user in /etc/passwd".to_owned())
+    })
 }
 
 /// Parses a time in seconds.

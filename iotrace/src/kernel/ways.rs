@@ -61,6 +61,8 @@ pub enum Way {
     /// What threads and processes do between the last look at them and their end, when it is
     /// asked for; of who came and went between two looks that is all.
     ShortLived,
+    /// Accounts of processes of other users, which an ordinary user may not read.
+    OtherUsers,
 }
 
 impl Way {
@@ -94,6 +96,7 @@ impl Way {
             Self::Each => "each",
             Self::Syncs => "syncs",
             Self::ShortLived => "short_lived",
+            Self::OtherUsers => "other_users",
         }
     }
 
@@ -137,6 +140,7 @@ impl Way {
             Self::Each => "places and times of reads and writes",
             Self::Syncs => "fsync",
             Self::ShortLived => "the last work of processes and threads that end",
+            Self::OtherUsers => "what other users' processes do",
         }
     }
 }
@@ -187,12 +191,13 @@ const TRANSFERS: [Way; 14] = [
 ];
 
 /// Ways only of those who ask for them.
-const ASKED_FOR: [Way; 5] = [
+const ASKED_FOR: [Way; 6] = [
     Way::Layers,
     Way::Cache,
     Way::Each,
     Way::Syncs,
     Way::ShortLived,
+    Way::OtherUsers,
 ];
 
 const OPENS: [Way; 6] = [

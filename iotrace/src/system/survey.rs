@@ -45,6 +45,13 @@ pub fn hears_exits() -> bool {
     process::in_initial_pid_namespace()
 }
 
+/// Whether the accounts of other users' processes may be read (`ptrace_may_access`, as
+/// `/proc/PID/io` asks it): those of the first one, if that is another's.
+pub fn reads_others() -> bool {
+    let read = std::fs::read("/proc/1/io");
+    !read.is_err_and(|error| error.kind() == std::io::ErrorKind::PermissionDenied)
+}
+
 impl Survey {
     /// Takes the first look.
     pub fn new(subjects: &Subjects, clock: &Clock) -> Self {

@@ -2,6 +2,9 @@
 
 use std::{collections::HashMap, fs, path::Path};
 
+/// Where users stand.
+pub const PASSWD: &str = "/etc/passwd";
+
 /// The names in a file such as `/etc/passwd`. (Not by the C library, which may ask a network, and
 /// which a static program does not have whole.)
 #[derive(Clone, Debug, Default)]
@@ -10,17 +13,10 @@ pub struct Users(HashMap<u32, String>);
 impl Users {
     /// Reads them; none where they can not be read.
     pub fn read(passwd: &Path) -> Self {
-        let text = fs::read(passwd).unwrap_or_default();
-        let text = String::from_utf8_lossy(&text);
-        let user = |line: &str| {
-            let mut fields = line.split(':');
-            let (name, _, uid) = (fields.next()?, fields.next()?, fields.next()?);
-            Some((uid.parse().ok()?, name.to_owned()))
-        };
         let mut users = HashMap::new();
-        for (uid, name) in text.lines().filter_map(user) {
+        for (uid, name) in text(passwd).lines().filter_map(user) {
             // Of several names the first one is meant (getpwuid(3)).
-            users.entry(uid).or_insert(name);
+            users.entry(uid).or_insert_with(|| name.to_owned());
         }
         Self(users)
     }
@@ -29,6 +25,25 @@ impl Users {
     pub fn name(&self, uid: u32) -> Option<&str> {
         self.0.get(&uid).map(String::as_str)
     }
+}
+
+/// The id of the user with this name.
+pub fn id(passwd: &Path, name: &str) -> Option<u32> {
+    let text = text(passwd);
+    let mut users = text.lines().filter_map(user);
+    users.find(|user| user.1 == name).map(|(uid, _)| uid)
+}
+
+fn text(passwd: &Path) -> String {
+    let text = fs::read(passwd).unwrap_or_default();
+    String::from_utf8_lossy(&text).into_owned()
+}
+
+/// The user of a line.
+fn user(line: &str) -> Option<(u32, &str)> {
+    let mut fields = line.split(':');
+    let (name, _, uid) = (fields.next()?, fields.next()?, fields.next()?);
+    Some((uid.parse().ok()?, name))
 }
 
 #[cfg(test)]
@@ -47,6 +62,8 @@ mod tests {
         let users = Users::read(&path);
         assert_eq!(users.name(0), Some("root"));
         assert_eq!(users.name(1), None);
+        let ids = ["root", "toor", "a", "", "0"].map(|name| id(&path, name));
+        assert_eq!(ids, [Some(0), Some(0), None, None, None]);
         assert_eq!(Users::read(Path::new("/nonexistent")).name(0), None);
     }
 }

@@ -5,7 +5,7 @@ use std::{path::PathBuf, time::Duration};
 use clap::{Args, ValueEnum};
 
 use crate::{
-    commands::common::{TraceArgs, entries, seconds, usage},
+    commands::common::{TraceArgs, entries, seconds, usage, user},
     error::Error,
     filter::NameFilter,
     kernel::{Backend, Request, Transfers, What, sizes},
@@ -118,8 +118,8 @@ pub struct ProcsArgs {
     #[arg(short, long, value_name = "PID", value_parser = clap::value_parser!(u32).range(1..))]
     pub pid: Option<u32>,
 
-    /// Only processes of this user
-    #[arg(short, long, value_name = "UID")]
+    /// Only processes of this user, by id or name
+    #[arg(short, long, value_name = "UID", value_parser = user)]
     pub uid: Option<u32>,
 
     /// Only processes whose name contains NAME

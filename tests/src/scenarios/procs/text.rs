@@ -125,6 +125,8 @@ fn of_a_user(context: &Context) -> Result<()> {
             .lines()
             .find(|line| line.contains("\"pid\":1,") && line.contains("disk_write_bytes"));
         ensure!(foreign.is_none(), "of root: {foreign:?}");
+        let header = printed.lines().next().unwrap_or_default();
+        ensure!(header.contains("\"other_users\""), "untold: {header}");
     }
     Ok(())
 }
