@@ -114,25 +114,24 @@ pub fn record(bytes: &[u8]) -> Result<Record, DecodeError> {
     }
 }
 
-/// Decodes counter rows, sorted by [`in_one`]: one [`Io`] for all kinds of rows of a thread and a
-/// file, but that which was done to it as a lower layer stands apart.
+/// Decodes counter rows, one for each key: those of a [`group`], which stand side by side, become one
+/// [`Io`].
 pub fn ios(keys: &[RowKey], rows: &[Row]) -> impl Iterator<Item = Io> {
+    debug_assert_eq!(keys.len(), rows.len());
     let mut rows = rows.iter();
-    let is_one = |a: &RowKey, b: &RowKey| in_one(a) == in_one(b);
-    let ios = keys.chunk_by(is_one).filter_map(move |keys| {
+    let groups = keys.chunk_by(|a, b| group(a) == group(b));
+    groups.filter_map(move |keys| {
         let mut io = io(&keys[0], rows.next()?);
         for (key, row) in keys[1..].iter().zip(&mut rows) {
             io.counts += counts(kind(key), row.moved);
         }
         Some(io)
-    });
-    // What is known to have been nothing, of a call that was not counted itself.
-    ios.filter(|io| io.counts.is_any())
+    })
 }
 
-/// What is the same in rows that become one [`Io`]: the file, the thread, and whether it was done as a
-/// lower layer.
-pub fn in_one(key: &RowKey) -> (u64, u32, u32, u32, u32, bool) {
+/// What rows of all kinds of a thread and a file have in common; what was done to it as a lower layer
+/// stands apart.
+pub fn group(key: &RowKey) -> (u64, u32, u32, u32, u32, bool) {
     let wire::FileId {
         ino,
         dev,

@@ -212,7 +212,7 @@ pub fn usage(message: String) -> Error {
     Error::Usage(message)
 }
 
-/// Parses a user: an id, or a name of this machine.
+/// Parses a user: an id, or a name of this machine (also when a recording is of another one).
 pub fn user(text: &str) -> Result<u32, String> {
     text.parse().or_else(|_| {
         users::id(Path::new(users::PASSWD), text)

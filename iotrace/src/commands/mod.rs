@@ -109,7 +109,7 @@ pub const HEADER_FIELDS: &[Field<Header>] = &[
     ),
     field!(
         "not_seen",
-        "the ways into a file that it does not see on this kernel, for people; absent when there are none",
+        "the ways into a file that it does not see on this kernel, and what else it does not see, for people; absent when there is nothing",
         |header, slot| {
             if let Some(list) = Way::list(&header.unseen) {
                 slot.text(list.as_bytes());

@@ -135,9 +135,9 @@ fn row() -> Row {
     }
 }
 
-/// Those of such rows.
+/// The events of rows with these keys.
 fn ios_of<const N: usize>(mut keys: [RowKey; N]) -> Vec<Io> {
-    keys.sort_unstable_by_key(in_one);
+    keys.sort_unstable_by_key(group);
     ios(&keys, &[row(); N]).collect()
 }
 

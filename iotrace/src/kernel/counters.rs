@@ -46,22 +46,35 @@ impl Interval {
         self.rows.keys.len()
     }
 
-    /// Some `count` rows from `at` on: those that become one event stand in one part.
+    /// Some `count` rows from `at` on: a group stands in one part.
     pub fn part(&self, at: usize, count: usize) -> (&[RowKey], &[Row]) {
         let Rows { keys, values } = &self.rows;
         let mut end = keys.len().min(at + count);
         while end > at
             && end < keys.len()
-            && decode::in_one(&keys[end - 1]) == decode::in_one(&keys[end])
+            && decode::group(&keys[end - 1]) == decode::group(&keys[end])
         {
             end += 1;
         }
         (&keys[at..end], &values[at..end])
     }
+
+    /// One with these rows.
+    #[cfg(test)]
+    pub fn of(rows: impl IntoIterator<Item = (RowKey, Row)>, total: Counts) -> Self {
+        let (keys, values) = rows.into_iter().unzip();
+        let mut rows = Rows { keys, values };
+        rows.gather();
+        Self {
+            rows,
+            total,
+            ..Self::default()
+        }
+    }
 }
 
 impl Rows {
-    /// Has those that become one event stand side by side.
+    /// Has groups stand side by side.
     fn gather(&mut self) {
         let is_own = |key: &RowKey| key.kind() == Some(RowKind::Own);
         // Most intervals have no others: one row each.
@@ -69,7 +82,7 @@ impl Rows {
             return;
         }
         let mut rows: Vec<_> = self.keys.drain(..).zip(self.values.drain(..)).collect();
-        rows.sort_unstable_by_key(|(key, _)| decode::in_one(key));
+        rows.sort_unstable_by_key(|(key, _)| decode::group(key));
         (self.keys, self.values) = rows.into_iter().unzip();
     }
 }
@@ -267,4 +280,42 @@ fn map_error(error: MapError) -> Failure {
 
 fn kernel(what: &'static str, source: io::Error) -> Failure {
     Failure::Kernel { what, source }
+}
+
+#[cfg(test)]
+mod tests {
+    use iotrace_common::FileId;
+
+    use super::*;
+
+    #[test]
+    fn parts_have_whole_groups_and_each_row_once() {
+        let key = |ino, kind| {
+            let file = FileId {
+                ino,
+                ..FileId::default()
+            };
+            RowKey::new(kind, file, 1, 1)
+        };
+        // Kind by kind, so that no group stands together.
+        let keys = RowKind::ALL
+            .into_iter()
+            .flat_map(|kind| (0..3).map(move |ino| key(ino, kind)));
+        let rows = keys.map(|key| (key, Row::default()));
+        let interval = Interval::of(rows, Counts::default());
+        let mut told = 0;
+        let mut parts = Vec::new();
+        while told < interval.rows() {
+            let (keys, rows) = interval.part(told, 1);
+            assert_eq!(keys.len(), rows.len());
+            assert!(
+                keys.iter()
+                    .all(|key| decode::group(key) == decode::group(&keys[0]))
+            );
+            told += keys.len();
+            parts.push(keys.len());
+        }
+        // What was done to a lower layer is a group of its own.
+        assert_eq!(parts, [5, 1, 5, 1, 5, 1]);
+    }
 }

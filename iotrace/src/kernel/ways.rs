@@ -140,7 +140,7 @@ impl Way {
             Self::Each => "places and times of reads and writes",
             Self::Syncs => "fsync",
             Self::ShortLived => "the last work of processes and threads that end",
-            Self::OtherUsers => "what other users' processes do",
+            Self::OtherUsers => "accounts of other users' processes",
         }
     }
 }
@@ -190,7 +190,7 @@ const TRANSFERS: [Way; 14] = [
     Way::Compat32,
 ];
 
-/// Ways only of those who ask for them.
+/// Ways that not every command has.
 const ASKED_FOR: [Way; 6] = [
     Way::Layers,
     Way::Cache,

@@ -32,9 +32,9 @@ pub struct Pace {
 
 /// Looks in vain after which they become rarer.
 const PATIENT_LOOKS: u32 = 10;
-/// What they become at the most: three or four a second are nothing to the machine, and soon enough
-/// for somebody who has waited for longer.
-const LONGEST_PATIENCE: Duration = Duration::from_millis(300);
+/// What they become at the most: four a second are nothing to the machine, and soon enough for
+/// somebody who has waited for longer.
+const LONGEST_PATIENCE: Duration = Duration::from_millis(250);
 
 impl Pace {
     /// How long to wait for the next look after so many looks in vain. A ring that fills wakes
@@ -281,7 +281,7 @@ impl Live {
         let Some(mut ended) = self.ended.take() else {
             return false;
         };
-        ended.rows(|mut io| {
+        ended.tell(|mut io| {
             if !self.names_late {
                 io.path = self.names.path(io.file, io.file_type, io.lower);
             }
@@ -384,7 +384,7 @@ mod tests {
             latency: Duration::from_millis(latency),
         };
         let waits = [0, 10, 11, 12, 13, 14, u32::MAX].map(|in_vain| pace(50).patience(in_vain));
-        let expected = [50, 50, 100, 200, 300, 300, 300].map(Duration::from_millis);
+        let expected = [50, 50, 100, 200, 250, 250, 250].map(Duration::from_millis);
         assert_eq!(waits, expected);
         assert_eq!(pace(1_000).patience(100), Duration::from_secs(1));
     }

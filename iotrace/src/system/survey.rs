@@ -1,6 +1,7 @@
 //! What `/proc` and `/sys` tell in each interval, as events.
 
 use std::{
+    fs,
     path::{Path, PathBuf},
     time::Duration,
 };
@@ -45,11 +46,12 @@ pub fn hears_exits() -> bool {
     process::in_initial_pid_namespace()
 }
 
-/// Whether the accounts of other users' processes may be read (`ptrace_may_access`, as
-/// `/proc/PID/io` asks it): those of the first one, if that is another's.
+/// Whether accounts of other users' processes may be read, as far as those of the first process
+/// tell: it may be of this user, in a container. (`/proc/PID/io` asks `ptrace_may_access`; with
+/// `hidepid` the process is not even there. A kernel without such accounts denies nobody's.)
 pub fn reads_others() -> bool {
-    let read = std::fs::read("/proc/1/io");
-    !read.is_err_and(|error| error.kind() == std::io::ErrorKind::PermissionDenied)
+    let reads = |process| fs::read(format!("/proc/{process}/io")).is_ok();
+    reads("1") || !reads("self")
 }
 
 impl Survey {

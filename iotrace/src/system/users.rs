@@ -51,7 +51,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_first_name_of_a_user_is_told() {
+    fn users_are_found_by_id_and_by_name() {
         let dir = tempfile::tempdir().expect("a directory");
         let path = dir.path().join("passwd");
         fs::write(

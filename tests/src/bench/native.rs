@@ -37,6 +37,7 @@ pub struct Options {
 }
 
 const STARTS: u32 = 10;
+const SETTLES: Duration = Duration::from_secs(2);
 const WATCHED: Duration = Duration::from_secs(10);
 /// Events per second.
 const RATES: [u32; 3] = [0, 10_000, 100_000];
@@ -129,10 +130,17 @@ fn starts(common: &Common, backend: &str) -> Result<()> {
 /// Memory and wake-ups while next to nothing happens.
 fn idle(common: &Common, backend: &str) -> Result<()> {
     for command in ["top -C", "opens"] {
-        let words = common.iotrace(&format!("{command} --backend {backend}"));
+        // One that does nothing: this one opens files to look at the tracer.
+        let mut sleeper = Command::new("sleep").arg("60").spawn()?;
+        let words = common.iotrace(&format!(
+            "{command} --backend {backend} -p {}",
+            sleeper.id()
+        ));
         let tracer = Spec::program(command, &words).start(&common.memory)?;
         let pid = tracer.pid().context("no process")?;
         let name = command.split(' ').next().unwrap_or(command);
+        // Looks become rarer when nothing has come for a while.
+        sleep(SETTLES);
         let usage = Usage::of("iotrace", pid)?;
         figure(
             &format!("resident memory of `{name}`"),
@@ -162,6 +170,8 @@ fn idle(common: &Common, backend: &str) -> Result<()> {
         )?;
         figure(&format!("processor of `{name}` while idle"), used, "%")?;
         tracer.stop()?;
+        sleeper.kill()?;
+        sleeper.wait()?;
     }
     Ok(())
 }
