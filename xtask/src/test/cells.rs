@@ -114,13 +114,12 @@ pub const SUBSET: &[&str] = &[
     "churn_service",
     "churn_ways",
     "churn_everything",
-    // Accounts of processes, the last of those that end too, and what is made of all of it.
+    // Accounts of processes, the last of those that end too.
     "procs_direct",
     "procs_cancelled",
     "procs_threads_end_together",
     "procs_short_lived_children",
     "procs_syncs",
-    "diagnose_service",
     // Paths, the long ones too, and the bytes of names.
     "cut_path",
     "hostile_names_in_opens_json",
@@ -162,6 +161,7 @@ const OF_USER_SPACE: &[&str] = &[
     "diagnose_backup_through_kvm",
     "diagnose_array_check",
     "diagnose_sync_writes",
+    "diagnose_container",
     // Recordings, and what is told of them.
     "recording_replays_as_live",
     "procs_replay",
@@ -172,6 +172,12 @@ const OF_USER_SPACE: &[&str] = &[
     "closed_reader_still_runs_the_command",
     "signals_are_passed_on_to_the_command",
     "follow_command_that_can_not_be_started",
+    "stderr_closed",
+    "ctrl_c_at_a_terminal",
+    "sigint_and_sigterm",
+    "fold_counts_files",
+    // What other scenarios do without Python.
+    "_in_python",
 ];
 
 /// The kernel on which the scenarios `apps_*` trace real programs: what is emulated takes long, and

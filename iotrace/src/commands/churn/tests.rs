@@ -181,6 +181,24 @@ fn a_link_keeps_it_alive() {
 }
 
 #[test]
+fn a_link_that_is_renamed_leaves_the_other_name_to_it() {
+    for exchange in [false, true] {
+        let mut lives = lives();
+        make(&mut lives, 10, 1, "/d/a");
+        make(&mut lives, 10, 2, "/d/c");
+        let from = path("/d/a", true);
+        lives.change(said(11, Changed::Link { from }, "/d/b"));
+        lives.change(rename(12, "/d/b", "/d/c", exchange));
+        lives.change(said(13, Changed::Unlink, "/d/a"));
+        lives.change(said(14, Changed::Unlink, "/d/c"));
+        lives.change(said(15, Changed::Unlink, "/d/b"));
+        let mut ended = told(&lives.tick(None));
+        ended.retain(|(_, ino, _)| *ino == Some(1));
+        assert_eq!(ended, [(End::Unlink, Some(1), Some(4))]);
+    }
+}
+
+#[test]
 fn the_kernel_lets_go_before_the_call_returns() {
     let mut lives = kernel_tells_ends();
     make(&mut lives, 10, 1, "/d/a");

@@ -22,11 +22,13 @@ use crate::{
     exit::Exit,
     kernel::Findings,
     output::{Screen, ndjson},
-    system::clock::Clock,
+    system::{clock::Clock, usage},
 };
 
 /// Examines the system and tells.
 pub fn run(args: DoctorArgs, screen: Screen) -> Result<Exit, Error> {
+    // Else who is refused for want of them seems to lack something else.
+    usage::has_descriptors()?;
     let findings = Findings::gather(args.btf);
     let report = report::report(&findings);
     let exit = if report.verdict.works {

@@ -52,7 +52,7 @@ impl Lives {
         if exchange {
             if let (Some(other), Some(old)) = (&other, &old) {
                 self.by_name.insert(old.clone(), other.clone());
-                self.moved(other, from);
+                self.moved(other, new.as_ref(), from);
             }
         } else {
             if let Some(old) = &old {
@@ -66,7 +66,7 @@ impl Lives {
         }
         if let (Some(key), Some(new)) = (key, new) {
             self.by_name.insert(new, key.clone());
-            self.moved(&key, path);
+            self.moved(&key, old.as_ref(), path);
         }
     }
 
@@ -89,8 +89,14 @@ impl Lives {
         }
     }
 
-    fn moved(&mut self, key: &Key, path: Option<FilePath>) {
+    /// A file is called by this path in place of its `old` name.
+    fn moved(&mut self, key: &Key, old: Option<&Bytes>, path: Option<FilePath>) {
         if let Some(life) = self.living.get_mut(key) {
+            let known = name(life.path.as_ref());
+            // One of several names; that by which it is known is still there.
+            if life.names > 1 && known.is_some() && known.as_ref() != old {
+                return;
+            }
             let before = std::mem::replace(&mut life.path, path);
             if name(before.as_ref()) != name(life.path.as_ref()) {
                 self.forget_name(before.as_ref(), key);
