@@ -1,4 +1,4 @@
-//! Counters that live in maps: one row per (thread, file), totals per CPU.
+//! Counters that live in maps: one row per (thread, file) and tick, totals per CPU.
 
 use core::mem::size_of;
 
@@ -6,7 +6,7 @@ use crate::{COMM_LEN, FileId, Hook, pod};
 
 /// Which half of the counters is being written, and the number of the tick.
 ///
-/// There are two maps of rows and two sets of totals. The programs write to
+/// There are two sets of rows and two of totals. The programs write to
 /// those of `epoch & 1`; user space changes the epoch, waits until no program
 /// that saw the old one can be running, and then owns the old half alone. So
 /// rows and totals of one tick describe exactly the same operations.
@@ -101,12 +101,42 @@ impl RowKey {
     }
 }
 
-/// A counter row. Several CPUs may write to it, so it is added to atomically.
+/// Where the row of a key stands, and in which tick that was so.
+///
+/// One number, so that it is read and written in one piece.
+#[repr(transparent)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct RowPlace(u64);
+
+impl RowPlace {
+    /// A row that was taken in the tick of a number.
+    #[inline(always)]
+    pub const fn new(epoch: u32, row: u32) -> Self {
+        Self((epoch as u64) << 32 | row as u64)
+    }
+
+    /// The row, if it was taken in this tick.
+    #[inline(always)]
+    pub const fn row(self, epoch: u32) -> Option<u32> {
+        if (self.0 >> 32) as u32 == epoch {
+            Some(self.0 as u32)
+        } else {
+            None
+        }
+    }
+}
+
+/// A counter row: what a thread did with a file in one tick.
+///
+/// The programs find it full of zeros. The one that takes it says whose it is; to what moved,
+/// several CPUs may add, so it is added to atomically.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Row {
-    /// Reads and writes that did not fail.
+    /// Reads and writes that did not fail. In one line of the cache: a row has one and a half.
     pub moved: [OpTotal; 2],
+    /// The thread and the file.
+    pub key: RowKey,
     /// Process id (thread group) in the initial PID namespace.
     pub tgid: u32,
     /// Real user id in the initial user namespace.
@@ -115,8 +145,27 @@ pub struct Row {
     pub comm: [u8; COMM_LEN],
     /// `i_mode` of the file.
     pub mode: u32,
+    /// [`ROW_FREE`], [`ROW_KNOWN`] or [`ROW_NEW`].
+    pub state: u32,
     #[doc(hidden)]
-    pub pad: u32,
+    pub pad: u64,
+}
+
+/// Nobody has taken the row in this tick.
+pub const ROW_FREE: u32 = 0;
+/// It is taken; its key has had a [`RowPlace`] before.
+pub const ROW_KNOWN: u32 = 1;
+/// It is taken; its key had none.
+pub const ROW_NEW: u32 = 2;
+
+/// Rows that stand side by side and may be taken.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Run {
+    /// The next one of them.
+    pub next: u32,
+    /// The first one behind them.
+    pub end: u32,
 }
 
 /// Operations and bytes of one direction.
@@ -143,12 +192,17 @@ pub struct Slot {
     pub key: RowKey,
     /// What is to be added to it.
     pub moved: [OpTotal; 2],
+    /// Where it stands.
+    pub row: u32,
+    #[doc(hidden)]
+    pub pad: u32,
 }
 
 /// Totals of one hook on one CPU in one tick.
 ///
 /// Each hook has its own because its program is the only writer of them on a CPU
-/// (the kernel does not nest a program into itself), which makes plain additions
+/// (the kernel does not nest a program into itself; for what ends in interrupts, see `taking` and the
+/// atomic additions), which makes plain additions
 /// safe even where the program of another hook preempts it.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -159,12 +213,19 @@ pub struct Totals {
     pub overflow: [OpTotal; 2],
     /// Operations that are not yet among them.
     pub slot: Slot,
+    /// Rows that this hook may take on this CPU.
+    pub run: Run,
+    /// The run is in use: for the end of AIO requests, which before 5.12 may come within itself.
+    pub taking: u32,
+    #[doc(hidden)]
+    pub pad: u32,
 }
 
-pod!(Tick, RowKey, Row, OpTotal, Slot, Totals);
+pod!(Tick, RowKey, RowPlace, Row, Run, OpTotal, Slot, Totals);
 
 const _: () = assert!(size_of::<Tick>() == 8);
 const _: () = assert!(size_of::<RowKey>() == 24);
-const _: () = assert!(size_of::<Row>() == 64);
-const _: () = assert!(size_of::<Slot>() == 64);
-const _: () = assert!(size_of::<Totals>() == 128);
+const _: () = assert!(size_of::<Row>() == 96);
+const _: () = assert!(size_of::<Run>() == 8);
+const _: () = assert!(size_of::<Slot>() == 72);
+const _: () = assert!(size_of::<Totals>() == 152);

@@ -16,7 +16,9 @@ mod record;
 mod settings;
 
 pub use constants::{CAST_HELPER, Constant, Constants, WANTED};
-pub use counter::{OpTotal, Row, RowKey, RowKind, Slot, Tick, Totals};
+pub use counter::{
+    OpTotal, ROW_FREE, ROW_KNOWN, ROW_NEW, Row, RowKey, RowKind, RowPlace, Run, Slot, Tick, Totals,
+};
 pub use layout::{ABSENT, Feature, Layout, NameCall};
 pub use loss::{Hook, Loss, Losses};
 pub use near::{ENTRY_WORDS, FILE_WORDS, INODE_WORDS, Near, SHORT_NAME};

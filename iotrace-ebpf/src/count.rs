@@ -2,15 +2,15 @@
 
 use core::intrinsics::{AtomicOrdering, atomic_xadd};
 
-use aya_ebpf::{bindings::BPF_NOEXIST, maps::HashMap};
-use iotrace_common::{Hook, Loss, OpTotal, Row, RowKey, RowKind, Slot, Totals};
+use iotrace_common::{Hook, Loss, OpTotal, RowKey, RowKind, Slot, Totals};
 
 use crate::{
     each, emit,
     file::{Inode, OpenFile},
     filter,
     kernel::{self, Current, setting},
-    maps::{self, ROWS_EVEN, ROWS_ODD, TOTALS},
+    maps::{self, ROWS, TOTALS},
+    rows::Rows,
     who::Who,
 };
 
@@ -152,24 +152,19 @@ pub fn add<W: Who>(hook: Hook, kind: RowKind, who: &W, inode: Inode, ops: Ops) -
         add_to::<W>(ops.of(&raw mut (*totals).moved), ops);
     }
 
-    let rows = if half == 0 { &ROWS_EVEN } else { &ROWS_ODD };
-    let mut begun = None;
-    if !add_to_row(rows, &key, ops) {
-        let row = first(who, inode.mode, ops);
-        if rows.insert(&key, &row, u64::from(BPF_NOEXIST)).is_ok() {
-            begun = Some(epoch);
-        // Another CPU may have been faster.
-        } else if W::CURRENT || !add_to_row(rows, &key, ops) {
-            // SAFETY: as for the totals above.
-            unsafe { add_to::<W>(ops.of(&raw mut (*totals).overflow), ops) };
-            return None;
-        }
-    }
+    // SAFETY: likewise.
+    let found = unsafe { Rows::of(epoch).find(hook, &key, who, inode.mode, totals) };
+    let Some((row, begun)) = found else {
+        // SAFETY: likewise.
+        unsafe { add_to::<W>(ops.of(&raw mut (*totals).overflow), ops) };
+        return None;
+    };
+    add_to_row(row, ops);
     if slotted {
         // SAFETY: likewise.
-        unsafe { take_slot(rows, totals, &key) };
+        unsafe { take_slot(totals, &key, row) };
     }
-    begun
+    begun.then_some(epoch)
 }
 
 /// What this hook counted in last on this CPU, if no filter need be asked about more of the same.
@@ -198,7 +193,7 @@ pub unsafe fn add_to_slot(slot: *mut Slot, ops: Ops) {
 /// # Safety
 /// `totals` are those of this CPU and this hook.
 #[inline(always)]
-unsafe fn take_slot(rows: &HashMap<RowKey, Row>, totals: *mut Totals, key: &RowKey) {
+unsafe fn take_slot(totals: *mut Totals, key: &RowKey, row: u32) {
     // SAFETY: the caller vouches for the totals.
     unsafe {
         let slot = &raw mut (*totals).slot;
@@ -211,14 +206,12 @@ unsafe fn take_slot(rows: &HashMap<RowKey, Row>, totals: *mut Totals, key: &RowK
                     bytes: (*held).bytes,
                 };
                 add_plainly(ops.of(&raw mut (*totals).moved), ops);
-                // It is there: nothing removes a row during its tick.
-                if !add_to_row(rows, &(*slot).key, ops) {
-                    add_plainly(ops.of(&raw mut (*totals).overflow), ops);
-                }
+                add_to_row((*slot).row, ops);
                 *held = OpTotal { ops: 0, bytes: 0 };
             }
         }
         (*slot).key = *key;
+        (*slot).row = row;
         (*slot).task = Current::get().address() as u64;
     }
 }
@@ -255,33 +248,12 @@ unsafe fn add_atomically(total: *mut OpTotal, ops: Ops) {
     }
 }
 
-/// Whether there is such a row, and it was added to.
+/// Adds to a row that was found in this tick.
 #[inline(always)]
-fn add_to_row(rows: &HashMap<RowKey, Row>, key: &RowKey, ops: Ops) -> bool {
-    let Some(row) = rows.get_ptr_mut(key) else {
-        return false;
-    };
-    // SAFETY: a live element, to which other CPUs may add what their slots held.
-    unsafe { add_atomically(ops.of(&raw mut (*row).moved), ops) };
-    true
-}
-
-/// The row of a thread that touches a file for the first time in a tick.
-#[inline(always)]
-fn first(who: &impl Who, mode: u32, ops: Ops) -> Row {
-    let of = |op: Op| {
-        let is_it = u64::from(ops.direction.index() == op as usize);
-        OpTotal {
-            ops: is_it * ops.count,
-            bytes: is_it * ops.bytes,
-        }
-    };
-    Row {
-        moved: [of(Op::Read), of(Op::Write)],
-        tgid: who.task().tgid,
-        uid: who.uid(),
-        comm: who.comm(),
-        mode,
-        pad: 0,
+fn add_to_row(row: u32, ops: Ops) {
+    // There is one at each number that is told; the verifier wants to see the check.
+    if let Some(row) = ROWS.get_ptr_mut(row) {
+        // SAFETY: a live element, to which other CPUs may add what their slots held.
+        unsafe { add_atomically(ops.of(&raw mut (*row).moved), ops) };
     }
 }

@@ -59,6 +59,13 @@ pub fn lost_path(hook: Hook, flags: u32) {
     }
 }
 
+/// Whether a program may run within itself: the end of a request may come in an interrupt, and before
+/// 5.12 the kernel lets it.
+#[inline(always)]
+pub fn may_nest(hook: Hook) -> bool {
+    matches!(hook, Hook::AioDone)
+}
+
 /// Tells user space the name of a file that just got a row, unless it has been
 /// told lately. A record that is lost is said again when the next row of the
 /// file begins, because only success is remembered.
@@ -67,12 +74,9 @@ pub fn name(hook: Hook, file: &OpenFile, epoch: u32) -> Result<(), Loss> {
     let Some(record) = FILE_SCRATCH.get_ptr_mut(hook as u32) else {
         return Ok(());
     };
-    // The end of a request may come in an interrupt, and before 5.12 the kernel lets one program
-    // run within another run of it.
-    let may_nest = matches!(hook, Hook::AioDone);
     // SAFETY: this CPU's buffer of this hook (maps.rs).
     unsafe {
-        if !may_nest {
+        if !may_nest(hook) {
             return name_by(hook, record, file, epoch);
         }
         if (*record).busy != 0 {

@@ -33,6 +33,7 @@ mod open;
 mod path;
 mod pending;
 mod rounds;
+mod rows;
 mod storage;
 mod who;
 

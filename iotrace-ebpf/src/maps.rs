@@ -3,7 +3,9 @@
 //!
 //! | map | entries | bytes each (with the kernel's own) | memory |
 //! | --- | --- | --- | --- |
-//! | `ROWS_EVEN`, `ROWS_ODD` | 32,768 * | 136 + 16 | 5 MB each |
+//! | `ROWS` | 2 x 32,768 * | 96 | 6.3 MB |
+//! | `PLACES_EVEN`, `PLACES_ODD` | 65,536 * | 80 + 16 | 6.3 MB each |
+//! | `FREE_EVEN`, `FREE_ODD` | 512 to 32,768 * | 8 | up to 0.3 MB each |
 //! | `NAMED` | 16,384, 1 for opens | 104 + 16 | 2 MB |
 //! | `EVENTS` | 1 MiB * | | 1 MiB |
 //! | `FILE_SCRATCH`, `OPEN_SCRATCH` | 16 * and 4 per CPU, 1 where not used | 8.5 KB | 136 KB per CPU |
@@ -14,14 +16,15 @@
 //! | `EACH_BEGUN` | 8,192, 1 without `--each` | 36 + 48 | 0.7 MB |
 //! | `MARKS` | 8,192 *, 1 without `--cache` | 48 + 48 | 0.8 MB |
 //! | `FOLLOWED` | 8,192 *, 1 when nothing is followed | 64 | 0.5 MB |
-//! | `TICK`, `TOTALS`, `LOSSES`, `BATCH`, `PENDING`, `EACH_SCRATCH`, `OWN_PROCESS` | 1 to 64 | up to 128, per CPU | little |
+//! | `TICK`, `TOTALS`, `LOSSES`, `BATCH`, `PENDING`, `EACH_SCRATCH`, `OWN_PROCESS` | 1 to 64 | up to 152, per CPU | little |
 //! | `AYA_LOGS` (aya-log) | a page, 128 KiB with `-vv` | | 4 KB |
 
 use aya_ebpf::{
+    bindings::BPF_F_MMAPABLE,
     macros::map,
-    maps::{Array, HashMap, LruHashMap, PerCpuArray, RingBuf},
+    maps::{Array, HashMap, LruHashMap, PerCpuArray, Queue, RingBuf},
 };
-use iotrace_common::{EachRecord, FileId, Hook, Losses, Row, RowKey, Tick, Totals};
+use iotrace_common::{EachRecord, FileId, Hook, Losses, Row, RowKey, RowPlace, Run, Tick, Totals};
 
 use crate::{
     aio::Request,
@@ -54,13 +57,28 @@ pub fn base() -> u32 {
     unsafe { core::ptr::read_volatile(&raw const TICK.base) }
 }
 
-/// Counter rows of ticks with an even epoch.
+/// Counter rows: the first half for ticks with an even epoch, the second for the others. Mapped by
+/// user space.
 #[map]
-pub static ROWS_EVEN: HashMap<RowKey, Row> = HashMap::with_max_entries(32_768, 0);
+pub static ROWS: Array<Row> = Array::with_max_entries(2 * 32_768, BPF_F_MMAPABLE);
 
-/// Counter rows of ticks with an odd epoch.
+/// Where the rows of ticks with an even epoch stand. Has room for as many keys of earlier ticks as there
+/// are rows in one.
 #[map]
-pub static ROWS_ODD: HashMap<RowKey, Row> = HashMap::with_max_entries(32_768, 0);
+pub static PLACES_EVEN: HashMap<RowKey, RowPlace> = HashMap::with_max_entries(2 * 32_768, 0);
+
+/// Where those with an odd epoch stand.
+#[map]
+pub static PLACES_ODD: HashMap<RowKey, RowPlace> = HashMap::with_max_entries(2 * 32_768, 0);
+
+/// Free rows of ticks with an even epoch. In runs, so that a CPU rarely comes here. (There is no
+/// counter that CPUs could share: an atomic addition tells what was there from 5.12 on.)
+#[map]
+pub static FREE_EVEN: Queue<Run> = Queue::with_max_entries(32_768, 0);
+
+/// Those of ticks with an odd epoch.
+#[map]
+pub static FREE_ODD: Queue<Run> = Queue::with_max_entries(32_768, 0);
 
 /// Totals by hook, even and odd; then those of storage.
 #[map]

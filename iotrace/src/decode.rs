@@ -114,18 +114,15 @@ pub fn record(bytes: &[u8]) -> Result<Record, DecodeError> {
     }
 }
 
-/// Decodes counter rows, one for each key: those of a [`group`], which stand side by side, become one
-/// [`Io`].
-pub fn ios(keys: &[RowKey], rows: &[Row]) -> impl Iterator<Item = Io> {
-    debug_assert_eq!(keys.len(), rows.len());
-    let mut rows = rows.iter();
-    let groups = keys.chunk_by(|a, b| group(a) == group(b));
-    groups.filter_map(move |keys| {
-        let mut io = io(&keys[0], rows.next()?);
-        for (key, row) in keys[1..].iter().zip(&mut rows) {
-            io.counts += counts(kind(key), row.moved);
+/// Decodes counter rows: those of a [`group`], which stand side by side, become one [`Io`].
+pub fn ios(rows: &[Row]) -> impl Iterator<Item = Io> {
+    let groups = rows.chunk_by(|a, b| group(&a.key) == group(&b.key));
+    groups.map(|rows| {
+        let mut io = io(&rows[0]);
+        for row in &rows[1..] {
+            io.counts += counts(kind(&row.key), row.moved);
         }
-        Some(io)
+        io
     })
 }
 
@@ -176,16 +173,16 @@ pub fn counts(kind: RowKind, [read, write]: [OpTotal; 2]) -> Counts {
 }
 
 /// Decodes a counter row.
-fn io(key: &RowKey, row: &Row) -> Io {
-    let kind = kind(key);
+fn io(row: &Row) -> Io {
+    let kind = kind(&row.key);
     Io {
         thread: Thread {
             pid: row.tgid,
-            tid: key.tid(),
+            tid: row.key.tid(),
             uid: row.uid,
             comm: Comm::of_task(&row.comm),
         },
-        file: file_id(key.file),
+        file: file_id(row.key.file),
         file_type: file_type(row.mode),
         path: None,
         lower: kind == RowKind::Lower,

@@ -127,8 +127,9 @@ fn an_unnamed_temporary_file_is_created() {
 }
 
 /// A row with one read of 10 bytes and one write of 20.
-fn row() -> Row {
+fn row(key: RowKey) -> Row {
     Row {
+        key,
         moved: [OpTotal { ops: 1, bytes: 10 }, OpTotal { ops: 1, bytes: 20 }],
         tgid: 7,
         ..Row::default()
@@ -138,7 +139,7 @@ fn row() -> Row {
 /// The events of rows with these keys.
 fn ios_of<const N: usize>(mut keys: [RowKey; N]) -> Vec<Io> {
     keys.sort_unstable_by_key(group);
-    ios(&keys, &[row(); N]).collect()
+    ios(&keys.map(row)).collect()
 }
 
 #[test]

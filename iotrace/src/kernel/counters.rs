@@ -11,10 +11,10 @@ use std::{
     os::fd::{AsFd as _, OwnedFd},
 };
 
-use aya::maps::{Array, Map, MapData, MapError, PerCpuArray, PerCpuValues};
-use iotrace_common::{Hook, Loss, Losses, Row, RowKey, RowKind, Tick, Totals};
+use aya::maps::{Array, MapData, MapError, PerCpuArray, PerCpuValues};
+use iotrace_common::{Hook, Loss, Losses, OpTotal, Row, RowKind, Slot, Tick, Totals};
 
-use super::{Attached, Backend, facts, slots::Slots, sys};
+use super::{Attached, Backend, facts, rows::Rows, sys};
 use crate::{
     decode,
     error::Failure,
@@ -24,66 +24,54 @@ use crate::{
 /// What was counted between two ticks.
 #[derive(Debug, Default)]
 pub struct Interval {
-    /// Touched rows.
-    rows: Rows,
+    /// Touched rows. Their memory is used again and again: that of 100,000 takes longer to get than
+    /// to fill.
+    rows: Vec<Row>,
     /// All operations.
     pub total: Counts,
     /// Those of them that found no free row.
     pub overflow: Counts,
 }
 
-/// Rows as the kernel hands them over. Their memory is used again and again: that of 100,000 takes
-/// longer to get than to fill.
-#[derive(Debug, Default)]
-struct Rows {
-    keys: Vec<RowKey>,
-    values: Vec<Row>,
-}
-
 impl Interval {
     /// How many rows were touched.
     pub fn rows(&self) -> usize {
-        self.rows.keys.len()
+        self.rows.len()
     }
 
     /// Some `count` rows from `at` on: a group stands in one part.
-    pub fn part(&self, at: usize, count: usize) -> (&[RowKey], &[Row]) {
-        let Rows { keys, values } = &self.rows;
-        let mut end = keys.len().min(at + count);
+    pub fn part(&self, at: usize, count: usize) -> &[Row] {
+        let rows = &self.rows;
+        let mut end = rows.len().min(at + count);
         while end > at
-            && end < keys.len()
-            && decode::group(&keys[end - 1]) == decode::group(&keys[end])
+            && end < rows.len()
+            && decode::group(&rows[end - 1].key) == decode::group(&rows[end].key)
         {
             end += 1;
         }
-        (&keys[at..end], &values[at..end])
+        &rows[at..end]
     }
 
     /// One with these rows.
     #[cfg(test)]
-    pub fn of(rows: impl IntoIterator<Item = (RowKey, Row)>, total: Counts) -> Self {
-        let (keys, values) = rows.into_iter().unzip();
-        let mut rows = Rows { keys, values };
-        rows.gather();
-        Self {
-            rows,
+    pub fn of(rows: impl IntoIterator<Item = Row>, total: Counts) -> Self {
+        let mut interval = Self {
+            rows: rows.into_iter().collect(),
             total,
             ..Self::default()
-        }
+        };
+        interval.gather();
+        interval
     }
-}
 
-impl Rows {
     /// Has groups stand side by side.
     fn gather(&mut self) {
-        let is_own = |key: &RowKey| key.kind() == Some(RowKind::Own);
-        // Most intervals have no others: one row each.
-        if self.keys.iter().all(is_own) {
-            return;
+        let is_own = |row: &Row| row.key.kind() == Some(RowKind::Own);
+        // Most intervals have no others.
+        if !self.rows.iter().all(is_own) {
+            self.rows
+                .sort_unstable_by_key(|row| decode::group(&row.key));
         }
-        let mut rows: Vec<_> = self.keys.drain(..).zip(self.values.drain(..)).collect();
-        rows.sort_unstable_by_key(|(key, _)| decode::group(key));
-        (self.keys, self.values) = rows.into_iter().unzip();
     }
 }
 
@@ -102,8 +90,7 @@ const COUNTING: [RowKind; Hook::COUNTING] = {
 pub struct Counters {
     /// The variable `TICK` of the programs.
     variables: Array<MapData, Tick>,
-    /// Hash maps from [`RowKey`] to [`Row`].
-    rows: [MapData; 2],
+    rows: Rows,
     totals: PerCpuArray<MapData, Totals>,
     losses: PerCpuArray<MapData, Losses>,
     barrier: sys::Barrier,
@@ -114,7 +101,7 @@ pub struct Counters {
     /// A half that still has in it what came before the first interval.
     stale: Option<u32>,
     /// Memory for the rows of an interval.
-    spare: Rows,
+    spare: Vec<Row>,
     /// Losses as they stood at the last look.
     seen: Lost,
 }
@@ -122,8 +109,8 @@ pub struct Counters {
 impl Counters {
     /// Takes the counter maps of the running programs.
     pub fn new(attached: &mut Attached) -> Result<Self, Failure> {
-        let rows = [rows(attached, "ROWS_EVEN")?, rows(attached, "ROWS_ODD")?];
-        let barrier = sys::Barrier::new(rows[0].fd().as_fd());
+        let rows = Rows::new(attached).map_err(|source| kernel("rows", source))?;
+        let barrier = sys::Barrier::new(rows.map());
         Ok(Self {
             variables: Array::try_from(attached.take_map(".bss")).map_err(map_error)?,
             totals: PerCpuArray::try_from(attached.take_map("TOTALS")).map_err(map_error)?,
@@ -139,7 +126,7 @@ impl Counters {
             rows,
             epoch: 0,
             stale: None,
-            spare: Rows::default(),
+            spare: Vec::new(),
             seen: Lost::default(),
         })
     }
@@ -190,36 +177,39 @@ impl Counters {
             rows: std::mem::take(&mut self.spare),
             ..Interval::default()
         };
-        let mut slots = Slots::default();
+        let mut slots = Vec::new();
         for (hook, kind) in (0..).zip(COUNTING) {
             let at = half * COUNTING.len() as u32 + hook;
             self.take_totals(at, kind, &mut interval, &mut slots)?;
             let storage = at + 2 * COUNTING.len() as u32;
             self.take_totals(storage, RowKind::Storage, &mut interval, &mut slots)?;
         }
-
-        let map = self.rows[half as usize].fd().as_fd();
-        let Rows { keys, values } = &mut interval.rows;
-        sys::take_all(map, keys, values).map_err(|source| kernel("rows", source))?;
-        interval.overflow += slots.complete(keys, values);
-        interval.rows.gather();
+        for (kind, slot) in slots {
+            // SAFETY: the barrier.
+            if !unsafe { self.rows.add(half, &slot) } {
+                interval.overflow += decode::counts(kind, slot.moved);
+            }
+        }
+        // SAFETY: the barrier.
+        let taken = unsafe { self.rows.take(half, &mut interval.rows) };
+        taken.map_err(|source| kernel("rows", source))?;
+        interval.gather();
         Ok(interval)
     }
 
     /// Takes back the memory of an interval that has been looked at.
     pub fn reuse(&mut self, interval: Interval) {
         self.spare = interval.rows;
-        self.spare.keys.clear();
-        self.spare.values.clear();
+        self.spare.clear();
     }
 
-    /// Adds the totals at an index, and clears them.
+    /// Adds the totals at an index, and clears them. What slots hold is in no row yet.
     fn take_totals(
         &mut self,
         at: u32,
         kind: RowKind,
         interval: &mut Interval,
-        slots: &mut Slots,
+        slots: &mut Vec<(RowKind, Slot)>,
     ) -> Result<(), Failure> {
         let per_cpu = self.totals.get(&at, 0).map_err(map_error)?;
         if per_cpu.iter().all(|totals| *totals == Totals::default()) {
@@ -227,9 +217,11 @@ impl Counters {
         }
         for totals in per_cpu.iter() {
             interval.total += decode::counts(kind, totals.moved);
-            interval.total += decode::counts(kind, totals.slot.moved);
             interval.overflow += decode::counts(kind, totals.overflow);
-            slots.add(&totals.slot);
+            if totals.slot.moved != [OpTotal::default(); 2] {
+                interval.total += decode::counts(kind, totals.slot.moved);
+                slots.push((kind, totals.slot));
+            }
         }
         let zero = PerCpuValues::try_from(vec![Totals::default(); per_cpu.len()]);
         let zero = zero.map_err(|source| kernel("totals", source))?;
@@ -264,16 +256,6 @@ impl Counters {
     }
 }
 
-fn rows(attached: &mut Attached, name: &str) -> Result<MapData, Failure> {
-    match attached.take_map(name) {
-        Map::HashMap(map) => Ok(map),
-        other => Err(kernel(
-            "counters",
-            io::Error::other(format!("{name} is {other:?}")),
-        )),
-    }
-}
-
 fn map_error(error: MapError) -> Failure {
     kernel("counters", io::Error::other(error))
 }
@@ -284,7 +266,7 @@ fn kernel(what: &'static str, source: io::Error) -> Failure {
 
 #[cfg(test)]
 mod tests {
-    use iotrace_common::FileId;
+    use iotrace_common::{FileId, RowKey};
 
     use super::*;
 
@@ -301,19 +283,19 @@ mod tests {
         let keys = RowKind::ALL
             .into_iter()
             .flat_map(|kind| (0..3).map(move |ino| key(ino, kind)));
-        let rows = keys.map(|key| (key, Row::default()));
+        let rows = keys.map(|key| Row {
+            key,
+            ..Row::default()
+        });
         let interval = Interval::of(rows, Counts::default());
         let mut told = 0;
         let mut parts = Vec::new();
         while told < interval.rows() {
-            let (keys, rows) = interval.part(told, 1);
-            assert_eq!(keys.len(), rows.len());
-            assert!(
-                keys.iter()
-                    .all(|key| decode::group(key) == decode::group(&keys[0]))
-            );
-            told += keys.len();
-            parts.push(keys.len());
+            let rows = interval.part(told, 1);
+            let group = decode::group(&rows[0].key);
+            assert!(rows.iter().all(|row| decode::group(&row.key) == group));
+            told += rows.len();
+            parts.push(rows.len());
         }
         // What was done to a lower layer is a group of its own.
         assert_eq!(parts, [5, 1, 5, 1, 5, 1]);

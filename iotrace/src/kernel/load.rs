@@ -21,6 +21,7 @@ use super::{
     plan::{self, Plan},
     reason::{Reason, describe},
     request::{Backend, OwnTraffic, Request, sizes},
+    rows,
     stats::Stats,
     system::System,
     ways::{self, Way},
@@ -203,6 +204,7 @@ fn load(object: &[u8], request: &Request, plan: &Plan) -> Result<Ebpf, Unavailab
     let calls = request.calls.unwrap_or(sizes::CALLS);
     let callers = request.calls.unwrap_or(sizes::CALLERS);
     let functions = request.backend != Some(Backend::Syscall);
+    let twice = request.rows.saturating_mul(2);
     let constants = Constants {
         settings: plan.settings,
         layout: plan.layout,
@@ -210,8 +212,11 @@ fn load(object: &[u8], request: &Request, plan: &Plan) -> Result<Ebpf, Unavailab
     loader()
         .override_global("LAYOUT", &plan.layout, true)
         .override_global("SYSCALLS", &plan.syscalls, true)
-        .map_max_entries("ROWS_EVEN", request.rows)
-        .map_max_entries("ROWS_ODD", request.rows)
+        .map_max_entries("ROWS", twice)
+        .map_max_entries("PLACES_EVEN", twice)
+        .map_max_entries("PLACES_ODD", twice)
+        .map_max_entries("FREE_EVEN", rows::runs(request.rows))
+        .map_max_entries("FREE_ODD", rows::runs(request.rows))
         .map_max_entries("EVENTS", request.ring_bytes)
         .override_global(
             aya_log::LEVEL,

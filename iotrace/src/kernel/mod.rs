@@ -19,7 +19,7 @@ mod probe;
 mod reason;
 mod request;
 mod ring;
-mod slots;
+mod rows;
 mod stats;
 mod sys;
 mod system;

@@ -178,7 +178,7 @@ pub struct Request {
     pub own: OwnTraffic,
     /// All types of file, not only regular files and disks.
     pub all_files: bool,
-    /// Rows that the counter maps hold.
+    /// Rows that one interval can have.
     pub rows: u32,
     /// Threads (backend kprobe) and AIO requests that can be remembered; `None` for what is usual.
     pub calls: Option<u32>,

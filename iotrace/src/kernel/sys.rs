@@ -1,9 +1,14 @@
-//! The few bpf(2) commands that aya has no function for.
+//! The few bpf(2) commands that aya has no function for, and the memory of arrays.
 
 use std::{
     io,
+    num::NonZero,
+    ops::Range,
     os::fd::{AsRawFd as _, BorrowedFd, FromRawFd as _, OwnedFd},
+    ptr::NonNull,
 };
+
+use nix::sys::mman::{MapFlags, ProtFlags, mmap, munmap};
 
 // Commands (include/uapi/linux/bpf.h).
 const BPF_MAP_CREATE: libc::c_int = 0;
@@ -42,33 +47,29 @@ struct BatchAttr {
     flags: u64,
 }
 
-/// Elements that are taken at a time, unless a bucket has more.
+/// Room for elements that are thrown away at a time, unless a bucket has more.
 const BATCH: usize = 4096;
 
-/// Takes all elements out of a hash map and appends them.
+/// Takes all elements out of a hash map.
 ///
 /// Nothing else may write to the map meanwhile. One call of the kernel moves
 /// thousands of elements, 5 to 6 times cheaper than one by one. The command is
 /// older (5.6) than the ring buffer (5.8), so each supported kernel has it.
-pub fn take_all<K: aya::Pod + Default, V: aya::Pod + Default>(
-    map: BorrowedFd<'_>,
-    keys: &mut Vec<K>,
-    values: &mut Vec<V>,
-) -> io::Result<()> {
+pub fn clear<K: aya::Pod, V: aya::Pod>(map: BorrowedFd<'_>) -> io::Result<()> {
+    let (mut keys, mut values) = (Vec::<K>::new(), Vec::<V>::new());
     let mut room = BATCH;
     let mut retries = 100;
-    let mut taken = keys.len();
     // The kernel's place in the table: a bucket number.
     let mut place: Option<u32> = None;
-    let outcome = loop {
-        keys.resize(taken + room, K::default());
-        values.resize(taken + room, V::default());
+    loop {
+        keys.reserve(room);
+        values.reserve(room);
         let mut next = 0u32;
         let mut attr = BatchAttr {
             in_batch: place.as_ref().map_or(0, |place| &raw const *place as u64),
             out_batch: &raw mut next as u64,
-            keys: keys[taken..].as_mut_ptr() as u64,
-            values: values[taken..].as_mut_ptr() as u64,
+            keys: keys.as_mut_ptr() as u64,
+            values: values.as_mut_ptr() as u64,
             count: room as u32,
             map_fd: map.as_raw_fd() as u32,
             ..BatchAttr::default()
@@ -77,7 +78,8 @@ pub fn take_all<K: aya::Pod + Default, V: aya::Pod + Default>(
         let result = unsafe { bpf(BPF_MAP_LOOKUP_AND_DELETE_BATCH, &mut attr) };
         let errno = result.as_ref().err().and_then(io::Error::raw_os_error);
         match errno {
-            None | Some(libc::ENOENT) => {}
+            None => {}
+            Some(libc::ENOENT) => return Ok(()),
             // One bucket has more elements than there is room for; none was taken.
             Some(libc::ENOSPC) => {
                 room *= 2;
@@ -85,19 +87,65 @@ pub fn take_all<K: aya::Pod + Default, V: aya::Pod + Default>(
             }
             // A bucket was locked: what was taken until then counts.
             Some(libc::EBUSY | libc::EDEADLK | libc::ETIMEDOUT) if retries > 0 => retries -= 1,
-            Some(_) => break result.map(drop),
-        }
-        taken += attr.count as usize;
-        if errno == Some(libc::ENOENT) {
-            break Ok(());
+            Some(_) => return result.map(drop),
         }
         if errno.is_none() || attr.count > 0 {
             place = Some(next);
         }
-    };
-    keys.truncate(taken);
-    values.truncate(taken);
-    outcome
+    }
+}
+
+/// Elements of an array map, in this process's memory.
+pub struct Mapped<T> {
+    start: NonNull<T>,
+    count: usize,
+}
+
+// SAFETY: the mapping belongs to no thread; whoever asks for a part of it vouches that nobody else uses it.
+unsafe impl<T: Send> Send for Mapped<T> {}
+
+impl<T: aya::Pod> Mapped<T> {
+    /// Maps the whole of an array with `BPF_F_MMAPABLE` (5.5).
+    ///
+    /// # Safety
+    /// It has `count` elements, of type `T`, whose size is a multiple of eight bytes: the kernel rounds that
+    /// up.
+    pub unsafe fn new(map: BorrowedFd<'_>, count: usize) -> io::Result<Self> {
+        let bytes = count.checked_mul(size_of::<T>()).and_then(NonZero::new);
+        let bytes = bytes.ok_or(io::ErrorKind::InvalidInput)?;
+        let access = ProtFlags::PROT_READ | ProtFlags::PROT_WRITE;
+        // SAFETY: new memory, where the kernel chooses; the elements begin where the mapping does
+        // (`array_map_mmap`, kernel/bpf/arraymap.c), which is aligned to a page.
+        let start = unsafe { mmap(None, bytes, access, MapFlags::MAP_SHARED, map, 0) }?;
+        Ok(Self {
+            start: start.cast(),
+            count,
+        })
+    }
+
+    /// Some of the elements, if there are as many.
+    ///
+    /// # Safety
+    /// Nobody else uses these elements meanwhile.
+    pub unsafe fn part(&mut self, range: Range<usize>) -> Option<&mut [T]> {
+        if range.start > range.end || range.end > self.count {
+            return None;
+        }
+        // SAFETY: within the mapping, which any bytes make elements; the caller vouches that they are
+        // ours alone.
+        unsafe {
+            let first = self.start.add(range.start).as_ptr();
+            Some(std::slice::from_raw_parts_mut(first, range.len()))
+        }
+    }
+}
+
+impl<T> Drop for Mapped<T> {
+    fn drop(&mut self) {
+        // SAFETY: what was mapped, to which no reference is left.
+        let unmapped = unsafe { munmap(self.start.cast(), self.count * size_of::<T>()) };
+        debug_assert_eq!(unmapped, Ok(()));
+    }
 }
 
 /// `bpf_attr` of `BPF_MAP_CREATE`, as far as it is needed.

@@ -37,9 +37,9 @@ impl Ended {
 
     /// Tells the next rows.
     pub fn tell(&mut self, mut tell: impl FnMut(Io)) {
-        let (keys, rows) = self.interval.part(self.told, PART);
+        let rows = self.interval.part(self.told, PART);
         self.told += rows.len();
-        for io in decode::ios(keys, rows) {
+        for io in decode::ios(rows) {
             self.seen += io.counts;
             // What is known to have been nothing is of a call that was not counted itself.
             if io.counts.is_any() {
@@ -77,11 +77,11 @@ mod tests {
         let nothing = OpTotal { ops: 1, bytes: 0 };
         let row = Row {
             moved: [nothing, OpTotal::default()],
+            key: RowKey::new(RowKind::Storage, Default::default(), 1, 1),
             ..Row::default()
         };
-        let key = RowKey::new(RowKind::Storage, Default::default(), 1, 1);
         let total = decode::counts(RowKind::Storage, row.moved);
-        let interval = Interval::of([(key, row)], total);
+        let interval = Interval::of([row], total);
         let mut ended = Ended::new(interval, Vec::new(), Tick::default());
         ended.tell(|io| panic!("{io:?}"));
         assert!(ended.is_told());
