@@ -4,6 +4,7 @@
 //! (`iotrace-tests bench`), or with `--native` this machine; here the figures become tables and
 //! plots, and are compared with the budgets.
 
+mod agreement;
 mod budgets;
 mod figures;
 mod native;
@@ -20,6 +21,7 @@ use anyhow::{Result, bail};
 use crate::arch::Arch;
 use crate::marked;
 use crate::vm::System;
+use agreement::Agreement;
 use figures::Figures;
 use record::{Collector, Record};
 
@@ -44,7 +46,7 @@ pub struct Args {
     /// One round of fewer calls, without the curves and tracers that have no budget; only prints
     #[arg(long)]
     short: bool,
-    /// Fail when a budget is broken; only prints
+    /// Fail when a budget is broken; only prints, and compares with what is written down
     #[arg(long)]
     check: bool,
     /// Measure the backend `syscall` on this machine's own kernel, as root: times, memory,
@@ -63,10 +65,13 @@ pub fn run(args: &Args) -> Result<u8> {
     let figures = Figures::of(&records);
     let text = table::render(&figures);
     println!("{text}");
-    if !args.short && !args.check {
+    let command = format!("cargo xtask bench --kernel {}", args.kernel);
+    if args.check && !args.short {
+        let written = marked::get(FILE, &command)?;
+        println!("{}", Agreement::of(&written, &text));
+    } else if !args.short {
         let has_curves = plots::save(&records)?;
         let plots = if has_curves { plots::LINKS } else { "" };
-        let command = format!("cargo xtask bench --kernel {}", args.kernel);
         marked::put(FILE, &command, &format!("{text}{plots}"))?;
     }
     let verdicts = budgets::judge(&figures, &args.kernel);

@@ -17,8 +17,7 @@ fn begin(command: &str) -> String {
 pub fn put(file: &str, command: &str, content: &str) -> Result<()> {
     let path = workspace::root().join(file);
     let old = fs::read_to_string(&path).with_context(|| format!("cannot read {file}"))?;
-    let new = replace(&old, command, content)
-        .with_context(|| format!("{file} has not the two markers of `{command}`"))?;
+    let new = replace(&old, command, content).with_context(|| no_markers(file, command))?;
     if new != old {
         eprintln!("xtask: writing the results to {file}");
         write(&path, new)?;
@@ -26,11 +25,29 @@ pub fn put(file: &str, command: &str, content: &str) -> Result<()> {
     Ok(())
 }
 
+/// What `command` put there.
+pub fn get(file: &str, command: &str) -> Result<String> {
+    let path = workspace::root().join(file);
+    let text = fs::read_to_string(&path).with_context(|| format!("cannot read {file}"))?;
+    let content = split(&text, command).map(|(_, content, _)| content.to_owned());
+    content.with_context(|| no_markers(file, command))
+}
+
+fn no_markers(file: &str, command: &str) -> String {
+    format!("{file} has not the two markers of `{command}`")
+}
+
+/// What stands before the content, the content, and what stands behind it.
+fn split<'a>(text: &'a str, command: &str) -> Option<(&'a str, &'a str, &'a str)> {
+    let (before, rest) = text.split_once(&begin(command))?;
+    let (content, after) = rest.split_once(END)?;
+    Some((before, content, after))
+}
+
 /// The text with other content; nothing when it has not the markers.
 pub fn replace(text: &str, command: &str, content: &str) -> Option<String> {
+    let (before, _, after) = split(text, command)?;
     let begin = begin(command);
-    let (before, rest) = text.split_once(&begin)?;
-    let (_, after) = rest.split_once(END)?;
     Some(format!("{before}{begin}\n{content}\n{END}{after}"))
 }
 

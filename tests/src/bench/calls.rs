@@ -17,7 +17,7 @@ pub struct Options {
     #[command(flatten)]
     common: Common,
     /// How often everything is measured.
-    #[arg(long, default_value_t = 3)]
+    #[arg(long, default_value_t = 5)]
     rounds: u32,
     /// Make that many times fewer calls.
     #[arg(long, default_value_t = 1, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]

@@ -53,7 +53,7 @@ pub fn all() -> [Workload; 8] {
         plain("getppid", 20_000, getppid),
         shown("open+close", 10_000, open),
         shown("open+close, long name", 5_000, open_long),
-        shown("create+write+close+unlink", 1_000, create),
+        shown("create+write+close+unlink", 2_000, create),
         Workload {
             once: true,
             ..shown("4 KiB of many files", 0, many)
