@@ -141,10 +141,10 @@ impl Rows {
 impl Runs {
     /// Those of so many rows, from a first one on.
     fn of(first: u32, rows: u32) -> Self {
-        let starts = (0..rows).step_by(run_rows(rows) as usize);
-        let all = starts.map(|at| Run {
+        let length = run_rows(rows);
+        let all = (0..rows).step_by(length as usize).map(|at| Run {
             next: first + at,
-            end: first + rows.min(at + run_rows(rows)),
+            end: first + rows.min(at + length),
         });
         Self {
             all: all.collect(),
